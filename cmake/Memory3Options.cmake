@@ -1,0 +1,31 @@
+# Language level, warnings, sanitizers and output folders for every target of the project.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# Our own code compiles under these; generated and third-party code does not.
+# No -march here: kernels choose their instruction set at run time (engine/cpu).
+add_library(memory3_warnings INTERFACE)
+target_compile_options(memory3_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-unused-parameter -Wno-missing-field-initializers>)
+if(M3_SANITIZE MATCHES "thread")
+  # g++ warns that atomic_thread_fence is not instrumented; library headers use it.
+  target_compile_options(memory3_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-tsan>)
+endif()
+
+if(M3_SANITIZE)
+  add_compile_options(-fsanitize=${M3_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${M3_SANITIZE})
+endif()

@@ -1,0 +1,107 @@
+// The continuous-batching engine: one thread that owns the scheduler, the sequences, the KV blocks
+// and the runner.
+//
+//   M3_ASSIGN_OR_RETURN(auto engine, Engine::Create(options, std::move(runner), tokenizer));
+//   M3_ASSIGN_OR_RETURN(Generation generation, engine->Submit(std::move(request)));
+//   while (std::optional<GenerationEvent> event = generation.stream->Next()) { ... }
+//
+// Submit, Cancel, Drain and the snapshots may be called from any thread; none of them waits for a
+// step. Admission reserves the worst case (prompt + max_tokens) of KV blocks before a sequence
+// starts, so a running sequence is never preempted and admitted work always finishes. What does not
+// fit now is queued up to a limit; past it, Submit answers ResourceExhausted at once. Destroying
+// the engine cancels what still runs (status Unavailable) and joins the thread.
+#ifndef MEMORY3_ENGINE_ENGINE_H_
+#define MEMORY3_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/generation.h"
+#include "engine/runner/runner.h"
+#include "engine/text/tokenizer.h"
+
+namespace memory3 {
+
+using RequestId = uint64_t;
+
+struct EngineOptions {
+  int max_queued_requests = 256;
+  int64_t max_queued_prompt_tokens = 1 << 20;
+  // Rows of one step: every decoding sequence first, then prompt pieces. At most the runner's
+  // max_batch_rows.
+  int max_batch_tokens = 256;
+  int max_stream_events = 1024;  // a reader this far behind is cut off
+  std::vector<int32_t> eos_tokens;
+};
+
+// What the engine tells about its work, on the engine thread: implementations must be quick and
+// must not block. The server's implementation feeds Prometheus. All calls are optional to override.
+class EngineObserver {
+ public:
+  virtual ~EngineObserver() = default;
+  virtual void OnFirstToken(absl::Duration time_to_first_token, absl::Duration queued) {}
+  virtual void OnNextToken(absl::Duration inter_token_latency) {}
+  // status OK: finished by stop or length.
+  virtual void OnFinished(const absl::Status& status, int prompt_tokens, int completion_tokens) {}
+  // rows: batch rows of the step, decode_rows of them one per decoding sequence.
+  virtual void OnStep(int rows, int decode_rows, int sequences, absl::Duration duration) {}
+};
+
+// A consistent-enough picture for health and metrics, read from atomics: never passes through the
+// engine's queue.
+struct EngineSnapshot {
+  int queued = 0;
+  int running = 0;
+  int kv_blocks_used = 0;  // reserved by running sequences
+  int kv_blocks_total = 0;
+  uint64_t steps = 0;
+  absl::Time heartbeat;  // last time round the engine loop; stands still only when a step hangs
+  bool draining = false;
+};
+
+struct Generation {
+  RequestId id = 0;
+  std::shared_ptr<GenerationStream> stream;
+};
+
+class Engine {
+ public:
+  // `observer` may be null; it and the tokenizer must outlive the engine.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
+                                                        std::unique_ptr<Runner> runner,
+                                                        const Tokenizer& tokenizer,
+                                                        EngineObserver* observer = nullptr);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // InvalidArgument (with the field's name) for a request that can never run, ResourceExhausted
+  // when the queue is full, Unavailable when draining.
+  absl::StatusOr<Generation> Submit(GenerationRequest request);
+
+  // Ends the request, wherever it is, within one step; its stream closes with Cancelled. Unknown
+  // and finished ids are fine.
+  void Cancel(RequestId id);
+
+  // Refuses new requests from now on; what was admitted or queued goes on.
+  void BeginDrain();
+  // True when nothing is left; waits at most `timeout`.
+  bool AwaitIdle(absl::Duration timeout);
+
+  EngineSnapshot Snapshot() const;
+  const RunnerInfo& runner_info() const;
+  const EngineOptions& options() const;
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_ENGINE_H_

@@ -1,0 +1,100 @@
+// What a caller asks of the engine and what it gets back. Plain data, no gRPC.
+#ifndef MEMORY3_ENGINE_GENERATION_H_
+#define MEMORY3_ENGINE_GENERATION_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "engine/runner/sampling_params.h"
+
+namespace memory3 {
+
+inline constexpr int kMaxStopStrings = 16;
+inline constexpr int kMaxStopStringBytes = 256;
+
+struct GenerationRequest {
+  std::vector<int32_t> prompt;    // token ids, BOS included when the model wants one; at least one
+  SamplingParams sampling;        // suppressed_until_min is filled in by the engine
+  int max_tokens = 0;             // > 0; prompt + max_tokens must fit the context
+  std::vector<std::string> stop;  // the answer ends before the first of these
+  std::vector<int32_t> stop_token_ids;  // besides the model's end-of-text ids
+  bool ignore_eos = false;
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
+enum class FinishReason { kStop, kLength };
+
+struct TokenInfo {
+  int32_t id = 0;
+  std::string bytes;  // what the token adds to the text, possibly half a character
+  float logprob = 0;  // when asked for
+  struct Alternative {
+    int32_t id;
+    float logprob;
+    std::string bytes;
+  };
+  std::vector<Alternative> top;
+};
+
+// A piece of an answer. The last one has `finish` or, when the request did not come to its end, a
+// `status` that is not OK: Cancelled, DeadlineExceeded, ResourceExhausted (reader too slow),
+// Unavailable (shutdown), Internal.
+struct GenerationEvent {
+  std::string text;               // whole UTF-8 characters only; may be empty
+  std::vector<TokenInfo> tokens;  // tokens that became final with this piece
+  std::optional<FinishReason> finish;
+  std::optional<std::string> stop_match;  // the stop string that ended it
+  absl::Status status;
+  bool last() const { return finish.has_value() || !status.ok(); }
+  struct Usage {
+    int prompt_tokens = 0;
+    int completion_tokens = 0;
+    absl::Duration queued;               // from Submit to the first step
+    absl::Duration time_to_first_token;  // from Submit
+  };
+  std::optional<Usage> usage;  // with the last event
+};
+
+// The bounded buffer between the engine thread and one reader. The engine never waits: when the
+// buffer is full the sequence is cut off with ResourceExhausted. Thread-safe.
+class GenerationStream {
+ public:
+  explicit GenerationStream(int max_events);
+
+  // Engine side. False when the buffer is full: the event is dropped, and the engine then closes
+  // the stream with Close.
+  bool Push(GenerationEvent event);
+  // Engine side: the last event, for which there is always room.
+  void Close(GenerationEvent last);
+
+  // Reader side: the oldest event, or nullopt when there is none yet (or none any more).
+  std::optional<GenerationEvent> TryNext();
+  // Waits for the next event; nullopt after the last one was taken.
+  std::optional<GenerationEvent> Next();
+  // `on_ready` runs on the engine thread whenever an event arrives in an empty buffer, and at once
+  // when there are events already. It must be quick and must not call back into the stream's
+  // engine. Replaces the one set before; null clears.
+  void SetOnReady(absl::AnyInvocable<void()> on_ready);
+
+ private:
+  const int max_events_;
+  absl::Mutex mutex_;
+  std::vector<GenerationEvent> ring_ ABSL_GUARDED_BY(mutex_);
+  size_t head_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool last_taken_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::AnyInvocable<void()> on_ready_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_GENERATION_H_
