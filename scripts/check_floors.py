@@ -25,7 +25,7 @@ GENERATION = {"engine/generation.h"}
 SCHEDULER = SAMPLING | GENERATION | {"engine/sched/"}
 # What programs outside the engine may see of it.
 PUBLIC_ENGINE = RUNNER | {"engine/engine.h", "engine/generation.h", "engine/sampling/sampler.h",
-                          "engine/cpu/cpu_runner.h", "engine/cpu/matmul.h"}
+                          "engine/cpu/cpu_runner.h", "engine/cpu/matmul.h", "engine/cuda/device.h"}
 ALLOWED = {
     "engine/base/": BASE,
     "engine/text/": TEXT,

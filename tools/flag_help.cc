@@ -1,0 +1,71 @@
+#include "tools/flag_help.h"
+
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/reflection.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace memory3 {
+namespace {
+
+constexpr size_t kLineWidth = 100;
+constexpr char kIndent[] = "      ";
+
+// Breaks `text` at spaces into indented lines.
+std::string Wrapped(absl::string_view text) {
+  std::string out;
+  std::string line = kIndent;
+  const size_t indent = line.size();
+  for (absl::string_view word : absl::StrSplit(text, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
+    if (line.size() > indent && line.size() + 1 + word.size() > kLineWidth) {
+      absl::StrAppend(&out, line, "\n");
+      line = kIndent;
+    }
+    absl::StrAppend(&line, line.size() > indent ? " " : "", word);
+  }
+  absl::StrAppend(&out, line, "\n");
+  return out;
+}
+
+std::string Entry(const absl::CommandLineFlag& flag) {
+  const std::string value = flag.DefaultValue();
+  const std::string shown = value.empty() ? "" : absl::StrCat(" (default ", value, ")");
+  return absl::StrCat("  --", flag.Name(), shown, "\n", Wrapped(flag.Help()));
+}
+
+}  // namespace
+
+std::string FormatHelp(const HelpPage& page) {
+  std::string out = absl::StrCat(absl::StripAsciiWhitespace(page.usage), "\n\nFlags:\n");
+  const auto flags = absl::GetAllFlags();
+  for (absl::string_view source : page.sources) {
+    std::map<absl::string_view, std::string> entries;
+    for (const auto& [name, flag] : flags) {
+      if (!absl::EndsWith(flag->Filename(), source)) continue;
+      entries.emplace(name, Entry(*flag));
+    }
+    for (const auto& [name, entry] : entries) absl::StrAppend(&out, entry);
+  }
+  absl::StrAppend(&out, "  --flagfile FILE\n", Wrapped("Reads flags from a file, one per line."));
+  return out;
+}
+
+bool PrintHelpIfAsked(int argc, char** argv, const HelpPage& page) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    if (argument == "--") return false;
+    if (argument == "--help" || argument == "-help" || argument == "-h") {
+      std::fputs(FormatHelp(page).c_str(), stdout);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace memory3

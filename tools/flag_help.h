@@ -1,0 +1,33 @@
+// `--help` as a page that a stranger can work from: the usage text, then every flag of the program
+// with its default, in the order of its source files.
+//
+//   int main(int argc, char** argv) {
+//     if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/chat_main.cc"}})) return 0;
+//     std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+//
+// absl's own page lists only the flags of the file that holds main, without an order, and ends with
+// status 1.
+#ifndef MEMORY3_TOOLS_FLAG_HELP_H_
+#define MEMORY3_TOOLS_FLAG_HELP_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace memory3 {
+
+struct HelpPage {
+  absl::string_view usage;                 // synopsis, what it does, examples
+  std::vector<absl::string_view> sources;  // files whose flags belong to the program
+};
+
+// The page as text. Flags of one file are sorted by name.
+std::string FormatHelp(const HelpPage& page);
+
+// Prints the page when an argument before a "--" is --help, -help or -h.
+bool PrintHelpIfAsked(int argc, char** argv, const HelpPage& page);
+
+}  // namespace memory3
+
+#endif  // MEMORY3_TOOLS_FLAG_HELP_H_
