@@ -1,0 +1,108 @@
+// Short float vectors for kernels that are compiled once per instruction set, and an exponential
+// function for them.
+//
+// Everything is always_inline: these templates are instantiated in translation units with different
+// -m flags, and an out-of-line copy made with the wrong flags could be picked by the linker for all
+// of them. A unit must only use widths that its flags support.
+#ifndef MEMORY3_ENGINE_BASE_VECTOR_MATH_H_
+#define MEMORY3_ENGINE_BASE_VECTOR_MATH_H_
+
+#include <cstdint>
+
+#define M3_INLINE inline __attribute__((always_inline))
+
+namespace memory3 {
+
+template <int kLanes>
+struct VectorTypes {
+  typedef float Float __attribute__((vector_size(kLanes * 4)));
+  typedef int32_t Int __attribute__((vector_size(kLanes * 4)));
+  typedef uint16_t Half __attribute__((vector_size(kLanes * 2)));
+};
+template <int kLanes>
+using FloatVec = typename VectorTypes<kLanes>::Float;
+template <int kLanes>
+using IntVec = typename VectorTypes<kLanes>::Int;
+
+template <int kLanes>
+M3_INLINE FloatVec<kLanes> Load(const float* p) {
+  FloatVec<kLanes> v;
+  __builtin_memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+// bfloat16 is the upper half of a float.
+template <int kLanes>
+M3_INLINE FloatVec<kLanes> Load(const uint16_t* p) {
+  typename VectorTypes<kLanes>::Half half;
+  __builtin_memcpy(&half, p, sizeof(half));
+  const IntVec<kLanes> wide = __builtin_convertvector(half, IntVec<kLanes>) << 16;
+  return reinterpret_cast<FloatVec<kLanes>>(wide);
+}
+
+template <int kLanes>
+M3_INLINE void Store(float* p, FloatVec<kLanes> v) {
+  __builtin_memcpy(p, &v, sizeof(v));
+}
+
+template <int kLanes>
+M3_INLINE FloatVec<kLanes> Splat(float x) {
+  return FloatVec<kLanes>{} + x;
+}
+
+// Lane by lane; `b` where either is NaN.
+template <int kLanes>
+M3_INLINE FloatVec<kLanes> Max(FloatVec<kLanes> a, FloatVec<kLanes> b) {
+  return a > b ? a : b;
+}
+
+// Pairwise, so that the order of additions is the same wherever it is called.
+template <int kLanes>
+M3_INLINE float SumOfLanes(FloatVec<kLanes> v) {
+  for (int step = kLanes / 2; step > 0; step /= 2) {
+    for (int i = 0; i < step; ++i) v[i] += v[i + step];
+  }
+  return v[0];
+}
+
+template <int kLanes>
+M3_INLINE float MaxOfLanes(FloatVec<kLanes> v) {
+  for (int step = kLanes / 2; step > 0; step /= 2) {
+    for (int i = 0; i < step; ++i) v[i] = v[i] > v[i + step] ? v[i] : v[i + step];
+  }
+  return v[0];
+}
+
+// e^x with a relative error of about 1e-7. Exactly 1 at 0; exactly 0 below -87 (where the result
+// would be denormal) and at -infinity; at most e^88, so that it never overflows; NaN stays NaN.
+template <int kLanes>
+M3_INLINE FloatVec<kLanes> Exp(FloatVec<kLanes> x) {
+  using F = FloatVec<kLanes>;
+  using I = IntVec<kLanes>;
+  constexpr float kLowest = -87.0f, kHighest = 88.0f;
+  constexpr float kLog2E = 1.44269504088896341f;
+  // ln 2 in two parts: products of the first with small integers are exact.
+  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  // Adding 1.5 * 2^23 rounds to an integer, which then sits in the low bits.
+  constexpr float kRound = 12582912.0f;
+  const I underflow = x < kLowest;
+  x = underflow ? F{} + kLowest : x;
+  x = x > kHighest ? F{} + kHighest : x;
+  const F rounded = x * kLog2E + kRound;
+  const F n = rounded - kRound;
+  const F r = (x - n * kLn2High) - n * kLn2Low;
+  F p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  constexpr int32_t kRoundBits = 0x4B400000, kBias = 127;
+  const I exponent = (reinterpret_cast<I>(rounded) - kRoundBits + kBias) << 23;
+  const F scaled = p * reinterpret_cast<F>(exponent);
+  return underflow ? F{} : scaled;
+}
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_BASE_VECTOR_MATH_H_
