@@ -26,8 +26,6 @@
 
 namespace memory3 {
 
-using RequestId = uint64_t;
-
 struct EngineOptions {
   int max_queued_requests = 256;
   int64_t max_queued_prompt_tokens = 1 << 20;

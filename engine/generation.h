@@ -11,20 +11,23 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "engine/base/mutex.h"
 #include "engine/runner/sampling_params.h"
 
 namespace memory3 {
 
+using RequestId = uint64_t;
+
 inline constexpr int kMaxStopStrings = 16;
 inline constexpr int kMaxStopStringBytes = 256;
+inline constexpr int kMaxStopTokenIds = 64;
 
 struct GenerationRequest {
   std::vector<int32_t> prompt;    // token ids, BOS included when the model wants one; at least one
   SamplingParams sampling;        // suppressed_until_min is filled in by the engine
   int max_tokens = 0;             // > 0; prompt + max_tokens must fit the context
-  std::vector<std::string> stop;  // the answer ends before the first of these
+  std::vector<std::string> stop;  // the answer ends before the first; looked for after min_tokens
   std::vector<int32_t> stop_token_ids;  // besides the model's end-of-text ids
   bool ignore_eos = false;
   absl::Time deadline = absl::InfiniteFuture();
@@ -64,35 +67,52 @@ struct GenerationEvent {
 };
 
 // The bounded buffer between the engine thread and one reader. The engine never waits: when the
-// buffer is full the sequence is cut off with ResourceExhausted. Thread-safe.
+// buffer is full the sequence is cut off with ResourceExhausted. Thread-safe; one reader.
+//
+// A reader that must not wait uses SetOnReady and takes events with TryNext until it gives none:
+//
+//   stream->SetOnReady([&] { queue.Post([&] { while (auto event = stream->TryNext()) ...; }); });
 class GenerationStream {
  public:
   explicit GenerationStream(int max_events);
 
   // Engine side. False when the buffer is full: the event is dropped, and the engine then closes
   // the stream with Close.
-  bool Push(GenerationEvent event);
-  // Engine side: the last event, for which there is always room.
+  [[nodiscard]] bool Push(GenerationEvent event);
+  // Engine side: the last event, for which there is always room. Once.
   void Close(GenerationEvent last);
 
   // Reader side: the oldest event, or nullopt when there is none yet (or none any more).
   std::optional<GenerationEvent> TryNext();
   // Waits for the next event; nullopt after the last one was taken.
   std::optional<GenerationEvent> Next();
-  // `on_ready` runs on the engine thread whenever an event arrives in an empty buffer, and at once
-  // when there are events already. It must be quick and must not call back into the stream's
-  // engine. Replaces the one set before; null clears.
+  // `on_ready` runs on the engine thread whenever an event arrives in an empty buffer, and at once,
+  // on this thread, when there are events already. It must be quick and may call TryNext, but
+  // neither SetOnReady nor the stream's engine. Replaces the one set before; null clears. Calls
+  // never overlap, and once this returns the callback set before neither runs nor will run: so hold
+  // no lock here that the callback takes.
   void SetOnReady(absl::AnyInvocable<void()> on_ready);
 
  private:
-  const int max_events_;
-  absl::Mutex mutex_;
+  bool HasEvent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return count_ > 0 || last_.has_value();
+  }
+  GenerationEvent Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Append(GenerationEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const size_t max_events_;
+  // Held while the callback runs; taken before mutex_. Readers never take it in TryNext and Next.
+  Mutex callback_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  absl::AnyInvocable<void()> on_ready_ ABSL_GUARDED_BY(callback_mutex_);
+
+  Mutex mutex_;
+  CondVar arrived_;
+  // A ring that grows up to max_events_ as a reader falls behind.
   std::vector<GenerationEvent> ring_ ABSL_GUARDED_BY(mutex_);
   size_t head_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<GenerationEvent> last_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool last_taken_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::AnyInvocable<void()> on_ready_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace memory3

@@ -27,6 +27,9 @@ class StreamDecoder {
   std::string Push(int32_t id);
   std::string Finish();
 
+  // True while bytes of a character that is not complete are held back.
+  bool HoldsBack() const { return !pending_.empty(); }
+
  private:
   const Tokenizer& tokenizer_;
   const bool skip_special_tokens_;
