@@ -41,7 +41,7 @@ bool GenerationStream::Push(GenerationEvent event) {
   bool was_empty = false;
   {
     MutexLock lock(mutex_);
-    M3_CHECK(!closed_);
+    M3_CHECK(!final_status_.has_value());
     if (count_ == max_events_) return false;
     was_empty = !HasEvent();
     Append(std::move(event));
@@ -54,16 +54,20 @@ bool GenerationStream::Push(GenerationEvent event) {
 void GenerationStream::Close(GenerationEvent last) {
   M3_CHECK(last.last());
   MutexLock callback_lock(callback_mutex_);
-  bool was_empty = false;
   {
     MutexLock lock(mutex_);
-    M3_CHECK(!closed_);
-    was_empty = !HasEvent();
-    closed_ = true;
+    M3_CHECK(!final_status_.has_value());
+    final_status_ = last.status;
     last_ = std::move(last);
     arrived_.Signal();
   }
-  if (was_empty && on_ready_) on_ready_();
+  // Always: a reader whose buffer was never empty must learn of its end too.
+  if (on_ready_) on_ready_();
+}
+
+std::optional<absl::Status> GenerationStream::final_status() const {
+  MutexLock lock(mutex_);
+  return final_status_;
 }
 
 std::optional<GenerationEvent> GenerationStream::TryNext() {
@@ -74,7 +78,7 @@ std::optional<GenerationEvent> GenerationStream::TryNext() {
 
 std::optional<GenerationEvent> GenerationStream::Next() {
   MutexLock lock(mutex_);
-  while (!HasEvent() && !closed_) arrived_.Wait(mutex_);
+  while (!HasEvent() && !final_status_.has_value()) arrived_.Wait(mutex_);
   if (!HasEvent()) return std::nullopt;
   return Take();
 }

@@ -86,11 +86,14 @@ class GenerationStream {
   std::optional<GenerationEvent> TryNext();
   // Waits for the next event; nullopt after the last one was taken.
   std::optional<GenerationEvent> Next();
-  // `on_ready` runs on the engine thread whenever an event arrives in an empty buffer, and at once,
-  // on this thread, when there are events already. It must be quick and may call TryNext, but
-  // neither SetOnReady nor the stream's engine. Replaces the one set before; null clears. Calls
-  // never overlap, and once this returns the callback set before neither runs nor will run: so hold
-  // no lock here that the callback takes.
+  // How the stream ends, known from Close on although events may wait before the last one: a reader
+  // that is stuck learns here that it was cut off. nullopt while the stream is open.
+  std::optional<absl::Status> final_status() const;
+  // `on_ready` runs on the engine thread whenever an event arrives in an empty buffer, on Close,
+  // and at once, on this thread, when there are events already. It must be quick and may call
+  // TryNext, but neither SetOnReady nor the stream's engine. Replaces the one set before; null
+  // clears. Calls never overlap, and once this returns the callback set before neither runs nor
+  // will run: so hold no lock here that the callback takes.
   void SetOnReady(absl::AnyInvocable<void()> on_ready);
 
  private:
@@ -105,14 +108,14 @@ class GenerationStream {
   Mutex callback_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   absl::AnyInvocable<void()> on_ready_ ABSL_GUARDED_BY(callback_mutex_);
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar arrived_;
   // A ring that grows up to max_events_ as a reader falls behind.
   std::vector<GenerationEvent> ring_ ABSL_GUARDED_BY(mutex_);
   size_t head_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<GenerationEvent> last_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> final_status_ ABSL_GUARDED_BY(mutex_);  // set: closed
 };
 
 }  // namespace memory3

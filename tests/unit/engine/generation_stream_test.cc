@@ -76,6 +76,22 @@ TEST(GenerationStreamTest, OnReadyRunsWhenABufferStopsBeingEmpty) {
   EXPECT_EQ(calls, 2);
 }
 
+// A reader stuck with a full buffer has to hear that it was cut off.
+TEST(GenerationStreamTest, CloseIsHeardAndKnownWhileEventsWait) {
+  GenerationStream stream(1);
+  int calls = 0;
+  stream.SetOnReady([&calls] { ++calls; });
+  ASSERT_TRUE(stream.Push(Piece("a")));
+  ASSERT_FALSE(stream.Push(Piece("b")));
+  EXPECT_EQ(stream.final_status(), std::nullopt);
+  GenerationEvent cut_off;
+  cut_off.status = absl::ResourceExhaustedError("too slow");
+  stream.Close(cut_off);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(stream.final_status(), cut_off.status);
+  EXPECT_EQ(stream.TryNext()->text, "a");
+}
+
 // A reader that waits for the callback alone must see every event: no wake-up may be lost between
 // its last look and the next arrival.
 TEST(GenerationStreamTest, NoWakeUpIsLost) {
