@@ -27,7 +27,7 @@ Interrupts::Interrupts() {
 
 Interrupts::~Interrupts() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
   }
   pthread_kill(thread_.native_handle(), SIGINT);
@@ -39,7 +39,7 @@ void Interrupts::Wait() {
   for (;;) {
     int signal = 0;
     if (sigwait(&set, &signal) != 0) continue;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) return;
     if (cancel_ == nullptr) {
       std::fputs("\n", stderr);
@@ -52,12 +52,12 @@ void Interrupts::Wait() {
 
 Interrupts::Scope::Scope(Interrupts& interrupts, std::function<void()> cancel)
     : interrupts_(interrupts) {
-  absl::MutexLock lock(&interrupts_.mutex_);
+  MutexLock lock(interrupts_.mutex_);
   interrupts_.cancel_ = std::move(cancel);
 }
 
 Interrupts::Scope::~Scope() {
-  absl::MutexLock lock(&interrupts_.mutex_);
+  MutexLock lock(interrupts_.mutex_);
   interrupts_.cancel_ = nullptr;
 }
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "engine/base/mutex.h"
 
 namespace memory3 {
 
@@ -45,7 +45,7 @@ class Interrupts {
  private:
   void Wait();
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::function<void()> cancel_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

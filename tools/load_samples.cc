@@ -18,7 +18,6 @@ void AppendGaps(const RequestSample& sample, std::vector<double>* gaps) {
 struct Window {
   absl::Time begin = absl::InfinitePast();
   absl::Time end = absl::InfiniteFuture();
-  bool empty() const { return begin >= end; }
 };
 
 Window DecodeWindow(absl::Span<const RequestSample* const> samples) {
@@ -34,7 +33,7 @@ Window DecodeWindow(absl::Span<const RequestSample* const> samples) {
 void SummarizePhases(absl::Span<const RequestSample* const> samples, absl::Time start,
                      LoadSummary* summary) {
   const Window window = DecodeWindow(samples);
-  if (window.empty()) return;
+  if (window.begin > window.end) return;  // not all were under way together
   int64_t prompt_tokens = 0;
   int64_t decoded = 0;
   double context = 0;
@@ -54,6 +53,7 @@ void SummarizePhases(absl::Span<const RequestSample* const> samples, absl::Time 
   }
   summary->prompt_tokens_per_second =
       static_cast<double>(prompt_tokens) / absl::ToDoubleSeconds(window.begin - start);
+  if (window.begin == window.end) return;  // answers of one token: nothing to decode
   summary->decode_tokens_per_second =
       static_cast<double>(decoded) / absl::ToDoubleSeconds(window.end - window.begin);
   summary->mean_decode_context = context / static_cast<double>(samples.size());

@@ -53,6 +53,13 @@ TEST(LoadSamplesTest, RequestsOneAfterTheOtherHaveNoCommonDecodePhase) {
   EXPECT_DOUBLE_EQ(summary.output_tokens_per_second, 1);
 }
 
+TEST(LoadSamplesTest, OneTokenAnswersHaveAPromptRateOnly) {
+  const LoadSummary summary = Summarize({Sample(0, 100, {{2, 1}})});
+  EXPECT_DOUBLE_EQ(summary.prompt_tokens_per_second.value(), 50);
+  EXPECT_FALSE(summary.decode_tokens_per_second.has_value());
+  EXPECT_TRUE(summary.itl.empty());
+}
+
 TEST(LoadSamplesTest, TokensThatComeTogetherShareTheirGap) {
   const LoadSummary summary = Summarize({Sample(0, 1, {{1, 1}, {4, 3}})});
   EXPECT_EQ(summary.itl.count(), 3u);

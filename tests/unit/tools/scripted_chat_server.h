@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
+#include "engine/base/mutex.h"
 #include "memory3/v1/chat.grpc.pb.h"
 
 namespace memory3 {
@@ -26,7 +26,7 @@ class ScriptedChatService : public v1::ChatService::Service {
   grpc::Status Chat(grpc::ServerContext* context, const v1::ChatRequest* request,
                     grpc::ServerWriter<v1::ChatChunk>* writer) override {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       last_request_ = *request;
     }
     for (size_t i = 0; i < answer.size(); ++i) {
@@ -44,12 +44,12 @@ class ScriptedChatService : public v1::ChatService::Service {
   }
 
   v1::ChatRequest last_request() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return last_request_;
   }
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   v1::ChatRequest last_request_;
 };
 
