@@ -1,5 +1,7 @@
 # Sourced by the scripts beside it: where the repository is, and how much to do at once.
+# Goes to the repository; relative paths that a user gave belong to M3_CALLER_DIR.
 
+M3_CALLER_DIR="$PWD"
 M3_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$M3_ROOT"
 
