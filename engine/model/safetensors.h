@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "nlohmann/json_fwd.hpp"
 
 namespace memory3 {
 
@@ -43,43 +44,28 @@ class SafetensorsFile {
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
   ~SafetensorsFile();
 
+  // Tensors of a dtype that Tensor can hold.
   const absl::flat_hash_map<std::string, Tensor>& tensors() const { return tensors_; }
+  // Name -> dtype of the others: legal as long as nobody asks for them.
+  const absl::flat_hash_map<std::string, std::string>& unsupported() const { return unsupported_; }
   const std::filesystem::path& path() const { return path_; }
+
+  // Tells the kernel that the tensor's pages, already read, may leave memory: packing a model must
+  // not hold it twice.
+  void DropPages(const Tensor& tensor) const;
 
  private:
   SafetensorsFile() = default;
+  absl::Status Map();
+  absl::Status ParseHeader();
+  absl::Status AddTensor(const std::string& name, const nlohmann::json& entry,
+                         absl::Span<const uint8_t> data);
+
   std::filesystem::path path_;
   void* mapping_ = nullptr;
   size_t mapping_bytes_ = 0;
   absl::flat_hash_map<std::string, Tensor> tensors_;
-};
-
-// Writes tensors in the given order; used by tools and tests. The data of each must match its dtype
-// and shape. The header is padded so that tensor data begins at a multiple of 64 bytes.
-class SafetensorsWriter {
- public:
-  struct Entry {
-    std::string name;
-    DType dtype;
-    std::vector<int64_t> shape;
-  };
-  // Writes the header for all entries, in order; then Append each tensor's bytes in that order, in
-  // pieces of any size.
-  static absl::StatusOr<SafetensorsWriter> Create(const std::filesystem::path& file,
-                                                  absl::Span<const Entry> entries);
-  absl::Status Append(absl::Span<const uint8_t> bytes);
-  // Fails unless exactly the announced number of bytes was appended. Flushes and closes.
-  absl::Status Finish();
-  SafetensorsWriter(SafetensorsWriter&&) noexcept;
-  SafetensorsWriter& operator=(SafetensorsWriter&&) noexcept;
-  ~SafetensorsWriter();
-
- private:
-  SafetensorsWriter() = default;
-  int fd_ = -1;
-  int64_t expected_ = 0;
-  int64_t written_ = 0;
-  std::string path_;
+  absl::flat_hash_map<std::string, std::string> unsupported_;
 };
 
 }  // namespace memory3

@@ -51,12 +51,19 @@ class ModelWeights {
   }  // (vocab, hidden); the embedding itself when tied
   // Bytes of all tensors used, a tied matrix counted once.
   int64_t total_bytes() const { return total_bytes_; }
+  // Number of weights, a tied matrix counted once.
+  int64_t parameters() const { return parameters_; }
+
+  // Tells the kernel that a tensor, once packed, need not stay in memory: a model is never held
+  // twice.
+  void DropPages(const Tensor& tensor) const;
 
  private:
   std::vector<SafetensorsFile> files_;  // own the mappings the tensors point into
   std::vector<LayerWeights> layers_;
   Tensor embedding_, final_norm_, lm_head_;
   int64_t total_bytes_ = 0;
+  int64_t parameters_ = 0;
 };
 
 }  // namespace memory3
