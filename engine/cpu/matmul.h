@@ -10,21 +10,16 @@
 #define MEMORY3_ENGINE_CPU_MATMUL_H_
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/base/aligned_buffer.h"
 #include "engine/base/thread_pool.h"
+#include "engine/cpu/cpu_isa.h"
 #include "engine/model/safetensors.h"
 
 namespace memory3 {
-
-enum class CpuIsa : uint8_t { kPortable, kAvx2, kAvx512Bf16 };
-std::string_view NameOf(CpuIsa isa);
-bool IsSupported(CpuIsa isa);  // by this machine and build
-CpuIsa BestIsa();
 
 // Weights (out, in) in the layout the kernels of one instruction set read: panels of columns with
 // their inputs interleaved, zero-padded. bf16 weights multiply bf16-rounded inputs with f32
