@@ -140,6 +140,10 @@ TEST_P(MatMulTest, ReadsRowsBack) {
   }
 }
 
+std::string CaseName(const testing::TestParamInfo<Case>& instance) {
+  return std::string(NameOf(instance.param.isa)) + "_" + std::string(NameOf(instance.param.dtype));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MatMulTest,
                          testing::Values(Case{CpuIsa::kPortable, DType::kF32},
                                          Case{CpuIsa::kPortable, DType::kBF16},
