@@ -11,7 +11,8 @@ using ::testing::Pair;
 
 absl::Time At(double seconds) { return absl::UnixEpoch() + absl::Seconds(seconds); }
 
-RequestSample Sample(double start, int prompt, std::vector<std::pair<double, int>> arrivals) {
+RequestSample Sample(double start, int prompt,
+                     const std::vector<std::pair<double, int>>& arrivals) {
   RequestSample sample;
   sample.start = At(start);
   sample.prompt_tokens = prompt;
