@@ -5,7 +5,7 @@
 //   M3_ASSIGN_OR_RETURN(Generation generation, engine->Submit(std::move(request)));
 //   while (std::optional<GenerationEvent> event = generation.stream->Next()) { ... }
 //
-// Submit, Cancel, Drain and the snapshots may be called from any thread; none of them waits for a
+// Every method may be called from any thread; none but AwaitIdle and the destructor waits for a
 // step. Admission reserves the worst case (prompt + max_tokens) of KV blocks before a sequence
 // starts, so a running sequence is never preempted and admitted work always finishes. What does not
 // fit now is queued up to a limit; past it, Submit answers ResourceExhausted at once. Destroying
@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/base/clock.h"
 #include "engine/generation.h"
 #include "engine/runner/runner.h"
 #include "engine/text/tokenizer.h"
@@ -28,9 +29,9 @@ namespace memory3 {
 
 struct EngineOptions {
   int max_queued_requests = 256;
-  int64_t max_queued_prompt_tokens = 1 << 20;
-  // Rows of one step: every decoding sequence first, then prompt pieces. At most the runner's
-  // max_batch_rows.
+  int64_t max_queued_prompt_tokens = 1 << 20;  // at least the runner's max_context
+  // Rows of one step: every decoding sequence first, then prompt pieces. More than the runner's
+  // max_batch_rows means those. At most as many sequences run at once, so that each has its row.
   int max_batch_tokens = 256;
   int max_stream_events = 1024;  // a reader this far behind is cut off
   std::vector<int32_t> eos_tokens;
@@ -45,7 +46,8 @@ class EngineObserver {
   virtual void OnNextToken(absl::Duration inter_token_latency) {}
   // status OK: finished by stop or length.
   virtual void OnFinished(const absl::Status& status, int prompt_tokens, int completion_tokens) {}
-  // rows: batch rows of the step, decode_rows of them one per decoding sequence.
+  // rows: batch rows of the step, decode_rows of them one per decoding sequence; sequences: those
+  // that took part.
   virtual void OnStep(int rows, int decode_rows, int sequences, absl::Duration duration) {}
 };
 
@@ -68,17 +70,20 @@ struct Generation {
 
 class Engine {
  public:
-  // `observer` may be null; it and the tokenizer must outlive the engine.
+  // InvalidArgument names the option that cannot work. `observer` and `clock` may be null; they and
+  // the tokenizer must outlive the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
                                                         std::unique_ptr<Runner> runner,
                                                         const Tokenizer& tokenizer,
-                                                        EngineObserver* observer = nullptr);
+                                                        EngineObserver* observer = nullptr,
+                                                        Clock* clock = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // InvalidArgument (with the field's name) for a request that can never run, ResourceExhausted
-  // when the queue is full, Unavailable when draining.
+  // InvalidArgument (naming the field, see engine/base/field_error.h) for a request that can never
+  // run, DeadlineExceeded when its deadline has passed, ResourceExhausted when the queue is full,
+  // Unavailable when draining. Requests start in the order of their Submit.
   absl::StatusOr<Generation> Submit(GenerationRequest request);
 
   // Ends the request, wherever it is, within one step; its stream closes with Cancelled. Unknown
@@ -87,7 +92,7 @@ class Engine {
 
   // Refuses new requests from now on; what was admitted or queued goes on.
   void BeginDrain();
-  // True when nothing is left; waits at most `timeout`.
+  // True when nothing is left, every stream closed; waits at most `timeout`.
   bool AwaitIdle(absl::Duration timeout);
 
   EngineSnapshot Snapshot() const;

@@ -1,0 +1,165 @@
+#include "engine/engine_loop.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace memory3 {
+
+EngineLoop::EngineLoop(int max_batch_tokens, Runner& runner, const Tokenizer& tokenizer,
+                       EngineObserver& observer, Clock& clock, Inbox& inbox,
+                       EngineCounters& counters)
+    : runner_(runner),
+      tokenizer_(tokenizer),
+      observer_(observer),
+      clock_(clock),
+      inbox_(inbox),
+      counters_(counters),
+      scheduler_(runner.info(), max_batch_tokens) {
+  plan_.batch.sequences.reserve(runner.info().max_sequences);
+  plan_.members.reserve(runner.info().max_sequences);
+}
+
+bool EngineLoop::Step() {
+  counters_.heartbeat_nanoseconds.store(absl::ToInt64Nanoseconds(clock_.Steady()),
+                                        std::memory_order_relaxed);
+  TakeArrived();
+  DropCancelledAndLate();
+  AdmitQueued();
+  scheduler_.BuildStep(&plan_);
+  if (plan_.rows == 0) return false;
+  RunStep();
+  RemoveFinished();
+  return true;
+}
+
+void EngineLoop::TakeArrived() {
+  arrived_.clear();
+  inbox_.Take(&arrived_);
+  for (std::unique_ptr<Sequence>& sequence : arrived_) scheduler_.Enqueue(std::move(sequence));
+}
+
+void EngineLoop::DropCancelledAndLate() {
+  const absl::Duration now = clock_.Steady();
+  // A status for each: statuses share their text, and streams belong to different threads.
+  scheduler_.ForEach([now](Sequence& sequence) {
+    if (sequence.cancel->set.load(std::memory_order_relaxed)) {
+      sequence.End(absl::CancelledError("the request was cancelled"));
+    } else if (now >= sequence.deadline) {
+      sequence.End(absl::DeadlineExceededError(
+          absl::StrCat("the deadline passed after ", sequence.generated(), " tokens")));
+    }
+  });
+  RemoveFinished();
+}
+
+void EngineLoop::AdmitQueued() {
+  scheduler_.Admit([this](Sequence& sequence) {
+    inbox_.LeaveQueue(sequence.prompt_tokens());
+    runner_.BeginSequence(sequence.slot, sequence.request.sampling, sequence.request.prompt);
+  });
+  PublishCounters();
+}
+
+void EngineLoop::RunStep() {
+  const absl::Duration start = clock_.Steady();
+  for (Sequence* sequence : plan_.members) {
+    if (!sequence->first_step.has_value()) sequence->first_step = start;
+  }
+  absl::Status status = runner_.Run(plan_.batch, &output_);
+  if (status.ok()) status = CheckOutput();
+  const absl::Duration end = clock_.Steady();
+  counters_.steps.fetch_add(1, std::memory_order_relaxed);
+  observer_.OnStep(plan_.rows, plan_.decode_rows, static_cast<int>(plan_.members.size()),
+                   end - start);
+  if (status.ok()) return DeliverTokens(end);
+  const std::string message = absl::StrCat("the model failed: ", status.message());
+  for (Sequence* sequence : plan_.members) sequence->End(absl::InternalError(message));
+}
+
+absl::Status EngineLoop::CheckOutput() const {
+  size_t next = 0;
+  for (const BatchSequence& rows : plan_.batch.sequences) {
+    if (!rows.sample) continue;
+    if (next == output_.sampled.size()) return absl::InternalError("a token is missing");
+    const SampledToken& sampled = output_.sampled[next++];
+    const size_t tops = static_cast<size_t>(sampled.top_begin) + sampled.top_count;
+    if (sampled.slot != rows.slot || sampled.token < 0 || sampled.token >= runner_.info().vocab ||
+        tops > output_.top_logprobs.size()) {
+      return absl::InternalError(absl::StrCat("token ", sampled.token, " for slot ", sampled.slot,
+                                              " does not answer slot ", rows.slot));
+    }
+  }
+  if (next != output_.sampled.size()) return absl::InternalError("there are tokens too many");
+  return absl::OkStatus();
+}
+
+void EngineLoop::DeliverTokens(absl::Duration now) {
+  size_t next = 0;
+  for (size_t i = 0; i < plan_.members.size(); ++i) {
+    const BatchSequence& rows = plan_.batch.sequences[i];
+    plan_.members[i]->RowsRan(static_cast<int>(rows.tokens.size()));
+    if (rows.sample) DeliverToken(*plan_.members[i], output_.sampled[next++], now);
+  }
+}
+
+void EngineLoop::DeliverToken(Sequence& sequence, const SampledToken& sampled, absl::Duration now) {
+  if (sequence.first_token.has_value()) {
+    observer_.OnNextToken(now - sequence.last_token);
+  } else {
+    observer_.OnFirstToken(now - sequence.submitted, *sequence.first_step - sequence.submitted);
+  }
+  GenerationEvent piece;
+  sequence.TokenSampled(MakeTokenInfo(sampled), now, &piece);
+  if (piece.finish.has_value()) return sequence.End(std::move(piece));
+  if (piece.text.empty() && piece.tokens.empty()) return;
+  if (sequence.stream->Push(std::move(piece))) return;
+  sequence.End(absl::ResourceExhaustedError(
+      "the reader of the stream is too slow: its buffer of events is full"));
+}
+
+TokenInfo EngineLoop::MakeTokenInfo(const SampledToken& sampled) const {
+  TokenInfo info{.id = sampled.token,
+                 .bytes = tokenizer_.TokenBytes(sampled.token),
+                 .logprob = sampled.logprob};
+  info.top.reserve(sampled.top_count);
+  for (int i = 0; i < sampled.top_count; ++i) {
+    const TokenLogprob& top = output_.top_logprobs[sampled.top_begin + i];
+    info.top.push_back({top.token, top.logprob, tokenizer_.TokenBytes(top.token)});
+  }
+  return info;
+}
+
+void EngineLoop::RemoveFinished() {
+  finished_.clear();
+  scheduler_.RemoveFinished([this](Sequence& sequence) { runner_.EndSequence(sequence.slot); },
+                            &finished_);
+  if (finished_.empty()) return;
+  PublishCounters();
+  for (const std::unique_ptr<Sequence>& sequence : finished_) CloseStream(*sequence);
+  finished_.clear();
+}
+
+void EngineLoop::CloseStream(Sequence& sequence) {
+  if (!sequence.was_admitted()) inbox_.LeaveQueue(sequence.prompt_tokens());
+  GenerationEvent last = sequence.TakeLastEvent(clock_.Steady());
+  observer_.OnFinished(last.status, sequence.prompt_tokens(), sequence.generated());
+  sequence.stream->Close(std::move(last));
+  inbox_.Forget(sequence.id);
+}
+
+void EngineLoop::PublishCounters() {
+  counters_.running.store(scheduler_.running(), std::memory_order_relaxed);
+  counters_.kv_blocks_used.store(scheduler_.kv_blocks_used(), std::memory_order_relaxed);
+}
+
+void EngineLoop::EndAll(const absl::Status& status) {
+  TakeArrived();
+  scheduler_.ForEach([&status](Sequence& sequence) {
+    sequence.End(absl::Status(status.code(), status.message()));
+  });
+  RemoveFinished();
+}
+
+}  // namespace memory3

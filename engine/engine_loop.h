@@ -1,0 +1,82 @@
+// What the engine thread does, step by step: takes new requests, drops cancelled and late ones,
+// admits, runs one batch, and hands tokens to the streams. Without a thread of its own, so that a
+// test can take one step at a time.
+//
+// Every sequence that ends, for whatever reason, is freed (slot, KV blocks, runner state) before
+// the step that found out returns, and before its stream closes.
+//
+// Once warm, a step allocates only the pieces it sends: their token lists, and strings that are
+// longer than a short string.
+#ifndef MEMORY3_ENGINE_ENGINE_LOOP_H_
+#define MEMORY3_ENGINE_ENGINE_LOOP_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/base/clock.h"
+#include "engine/engine.h"
+#include "engine/inbox.h"
+#include "engine/runner/runner.h"
+#include "engine/sched/scheduler.h"
+#include "engine/text/tokenizer.h"
+
+namespace memory3 {
+
+// Written by the engine thread, read by any.
+struct EngineCounters {
+  std::atomic<int> running = 0;
+  std::atomic<int> kv_blocks_used = 0;
+  std::atomic<uint64_t> steps = 0;
+  std::atomic<int64_t> heartbeat_nanoseconds = 0;  // steady clock
+};
+
+class EngineLoop {
+ public:
+  // Everything passed must outlive the loop.
+  EngineLoop(int max_batch_tokens, Runner& runner, const Tokenizer& tokenizer,
+             EngineObserver& observer, Clock& clock, Inbox& inbox, EngineCounters& counters);
+
+  // One time round. False when there was no batch to run: the thread may then sleep until something
+  // arrives, or until NextDeadline().
+  bool Step();
+  absl::Duration NextDeadline() const { return scheduler_.NextDeadline(); }
+
+  // Ends every sequence, queued and running.
+  void EndAll(const absl::Status& status);
+
+ private:
+  void TakeArrived();
+  void DropCancelledAndLate();
+  void AdmitQueued();
+  void RunStep();
+  // The runner's answer fits the plan: a token of the vocabulary for every sequence that asked.
+  absl::Status CheckOutput() const;
+  void DeliverTokens(absl::Duration now);
+  void DeliverToken(Sequence& sequence, const SampledToken& sampled, absl::Duration now);
+  TokenInfo MakeTokenInfo(const SampledToken& sampled) const;
+  void RemoveFinished();
+  void CloseStream(Sequence& sequence);
+  void PublishCounters();
+
+  Runner& runner_;
+  const Tokenizer& tokenizer_;
+  EngineObserver& observer_;
+  Clock& clock_;
+  Inbox& inbox_;
+  EngineCounters& counters_;
+  Scheduler scheduler_;
+
+  // Reused from step to step.
+  StepPlan plan_;
+  StepOutput output_;
+  std::vector<std::unique_ptr<Sequence>> arrived_;
+  std::vector<std::unique_ptr<Sequence>> finished_;
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_ENGINE_LOOP_H_

@@ -1,0 +1,86 @@
+#include "engine/sched/sequence.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace memory3 {
+
+Sequence::Sequence(RequestId sequence_id, GenerationRequest generation_request,
+                   std::vector<int32_t> sorted_stop_ids,
+                   std::shared_ptr<GenerationStream> event_stream, const Tokenizer& tokenizer,
+                   absl::Duration submit_time, absl::Duration latest_end)
+    : id(sequence_id),
+      request(std::move(generation_request)),
+      stop_ids(std::move(sorted_stop_ids)),
+      stream(std::move(event_stream)),
+      submitted(submit_time),
+      deadline(latest_end),
+      answer_(tokenizer, request.stop, request.sampling.min_tokens) {}
+
+bool Sequence::IsStopId(int32_t token) const {
+  return std::binary_search(stop_ids.begin(), stop_ids.end(), token);
+}
+
+void Sequence::BeginPrefill() {
+  lifecycle_.MoveTo(SequenceState::kPrefill);
+  was_admitted_ = true;
+}
+
+BatchSequence Sequence::NextRows(int max_rows) const {
+  BatchSequence rows{.slot = slot, .first_position = cached_tokens_, .block_table = blocks};
+  if (state() == SequenceState::kDecode) {
+    rows.tokens = absl::MakeConstSpan(&next_input_, 1);
+    rows.sample = true;
+    return rows;
+  }
+  M3_CHECK(state() == SequenceState::kPrefill);
+  rows.tokens = absl::MakeConstSpan(request.prompt).subspan(cached_tokens_, max_rows);
+  rows.sample = cached_tokens_ + static_cast<int>(rows.tokens.size()) == prompt_tokens();
+  return rows;
+}
+
+void Sequence::RowsRan(int rows) {
+  cached_tokens_ += rows;
+  if (state() == SequenceState::kPrefill && cached_tokens_ == prompt_tokens()) {
+    lifecycle_.MoveTo(SequenceState::kDecode);
+  }
+}
+
+void Sequence::TokenSampled(TokenInfo token, absl::Duration now, GenerationEvent* piece) {
+  M3_CHECK(state() == SequenceState::kDecode);
+  ++generated_;
+  next_input_ = token.id;
+  if (!first_token.has_value()) first_token = now;
+  last_token = now;
+  if (IsStopId(token.id)) return answer_.FinishWithStopToken(std::move(token), piece);
+  answer_.Add(std::move(token), piece);
+  if (!piece->finish.has_value() && generated_ == request.max_tokens) {
+    answer_.Finish(FinishReason::kLength, piece);
+  }
+}
+
+void Sequence::End(GenerationEvent last) {
+  M3_CHECK(last.last());
+  lifecycle_.MoveTo(SequenceState::kFinished);
+  last_event_ = std::move(last);
+}
+
+void Sequence::End(absl::Status status) {
+  GenerationEvent last;
+  last.status = std::move(status);
+  End(std::move(last));
+}
+
+GenerationEvent Sequence::TakeLastEvent(absl::Duration now) {
+  M3_CHECK(finished());
+  GenerationEvent::Usage& usage = last_event_.usage.emplace();
+  usage.prompt_tokens = prompt_tokens();
+  usage.completion_tokens = generated_;
+  usage.queued = first_step.value_or(now) - submitted;
+  if (first_token.has_value()) usage.time_to_first_token = *first_token - submitted;
+  return std::move(last_event_);
+}
+
+}  // namespace memory3

@@ -1,0 +1,187 @@
+#include "tests/unit/engine/fake_runner.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+
+namespace memory3 {
+namespace {
+
+uint64_t Mix(uint64_t hash, uint64_t value) {
+  hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+  return hash ^ (hash >> 29);
+}
+
+float LogprobOf(uint64_t hash) { return -static_cast<float>(hash % 100'000) / 1'000.0f; }
+
+}  // namespace
+
+FakeRunner::FakeRunner(RunnerInfo info)
+    : info_(std::move(info)),
+      slots_(info_.max_sequences),
+      cells_(static_cast<size_t>(info_.kv_blocks) * info_.kv_block_tokens),
+      block_owner_(info_.kv_blocks, 0) {}
+
+void FakeRunner::BeginSequence(SequenceSlot slot, const SamplingParams& params,
+                               absl::Span<const int32_t> prompt) {
+  if (slot < 0 || slot >= info_.max_sequences || slots_[slot].sequence != 0) {
+    Violation(absl::StrCat("slot ", slot, " opened twice or out of range")).IgnoreError();
+    return;
+  }
+  slots_[slot] = {
+      .sequence = next_sequence_++, .params = params, .prompt = {prompt.begin(), prompt.end()}};
+  MutexLock lock(mutex_);
+  ++open_slots_;
+}
+
+void FakeRunner::EndSequence(SequenceSlot slot) {
+  if (slot < 0 || slot >= info_.max_sequences || slots_[slot].sequence == 0) {
+    Violation(absl::StrCat("slot ", slot, " closed but not open")).IgnoreError();
+    return;
+  }
+  for (const KvBlockId block : slots_[slot].blocks) block_owner_[block] = 0;
+  slots_[slot] = {};
+  MutexLock lock(mutex_);
+  --open_slots_;
+}
+
+absl::Status FakeRunner::Violation(std::string what) {
+  MutexLock lock(mutex_);
+  violations_.push_back(what);
+  return absl::InternalError(what);
+}
+
+absl::Status FakeRunner::CheckRows(const BatchSequence& rows) {
+  if (rows.slot < 0 || rows.slot >= info_.max_sequences || slots_[rows.slot].sequence == 0) {
+    return Violation(absl::StrCat("slot ", rows.slot, " is not open"));
+  }
+  const Slot& slot = slots_[rows.slot];
+  if (rows.tokens.empty()) return Violation("a sequence without rows");
+  if (rows.first_position != slot.context) {
+    return Violation(absl::StrCat("slot ", rows.slot, " has ", slot.context,
+                                  " tokens but rows begin at ", rows.first_position));
+  }
+  const size_t end = rows.first_position + rows.tokens.size();
+  if (end > static_cast<size_t>(info_.max_context)) return Violation("past the context");
+  if (rows.block_table.size() * info_.kv_block_tokens < end) {
+    return Violation("the block table is too short");
+  }
+  std::vector<int32_t> history = slot.prompt;
+  history.insert(history.end(), slot.answer.begin(), slot.answer.end());
+  for (size_t i = 0; i < rows.tokens.size(); ++i) {
+    if (rows.first_position + i >= history.size() ||
+        history[rows.first_position + i] != rows.tokens[i]) {
+      return Violation(
+          absl::StrCat("slot ", rows.slot, ": wrong token at position ", rows.first_position + i));
+    }
+  }
+  if (rows.sample != (end == history.size())) return Violation("sampling before the last token");
+  return absl::OkStatus();
+}
+
+absl::Status FakeRunner::ClaimBlocks(const BatchSequence& rows, Slot& slot) {
+  for (const KvBlockId block : rows.block_table) {
+    if (block < 0 || block >= info_.kv_blocks) return Violation("a block out of range");
+    if (block_owner_[block] == slot.sequence) continue;
+    if (block_owner_[block] != 0) {
+      return Violation(absl::StrCat("block ", block, " belongs to two sequences"));
+    }
+    block_owner_[block] = slot.sequence;
+    slot.blocks.push_back(block);
+  }
+  if (slot.blocks.size() != rows.block_table.size()) {
+    return Violation("the block table changed or names a block twice");
+  }
+  return absl::OkStatus();
+}
+
+FakeRunner::Cell& FakeRunner::CellAt(const BatchSequence& rows, int position) {
+  const size_t block = rows.block_table[position / info_.kv_block_tokens];
+  return cells_[block * info_.kv_block_tokens + position % info_.kv_block_tokens];
+}
+
+absl::Status FakeRunner::HashContext(const BatchSequence& rows, const Slot& slot, uint64_t* hash) {
+  *hash = slot.params.seed;
+  for (int position = 0; position < slot.context; ++position) {
+    const Cell& cell = CellAt(rows, position);
+    if (cell.sequence != slot.sequence || cell.position != position) {
+      return Violation(absl::StrCat("position ", position, " of slot ", rows.slot,
+                                    " was overwritten by another"));
+    }
+    *hash = Mix(*hash, static_cast<uint64_t>(cell.token) + 1);
+  }
+  return absl::OkStatus();
+}
+
+int32_t FakeRunner::Choose(const Slot& slot, uint64_t hash) const {
+  const auto script = scripts.find(slot.prompt);
+  if (script != scripts.end() && slot.answer.size() < script->second.size()) {
+    return script->second[slot.answer.size()];
+  }
+  const std::vector<int32_t>& suppressed = slot.params.suppressed_until_min;
+  const bool suppress = static_cast<int>(slot.answer.size()) < slot.params.min_tokens;
+  int32_t token = static_cast<int32_t>(hash % info_.vocab);
+  while (suppress && std::count(suppressed.begin(), suppressed.end(), token) > 0) {
+    token = (token + 1) % info_.vocab;
+  }
+  return token;
+}
+
+void FakeRunner::Sample(Slot& slot, SequenceSlot id, uint64_t hash, StepOutput* output) const {
+  SampledToken sampled{.slot = id, .token = Choose(slot, hash)};
+  sampled.top_begin = static_cast<int32_t>(output->top_logprobs.size());
+  if (slot.params.top_logprobs >= 0) {
+    sampled.logprob = LogprobOf(hash);
+    sampled.top_count = slot.params.top_logprobs;
+    for (int i = 0; i < sampled.top_count; ++i) {
+      hash = Mix(hash, i);
+      output->top_logprobs.push_back({static_cast<int32_t>(hash % info_.vocab), LogprobOf(hash)});
+    }
+  }
+  slot.answer.push_back(sampled.token);
+  output->sampled.push_back(sampled);
+}
+
+absl::Status FakeRunner::Run(const Batch& batch, StepOutput* output) {
+  output->Clear();
+  if (before_run) M3_RETURN_IF_ERROR(before_run(batch));
+  size_t rows_of_batch = 0;
+  std::set<SequenceSlot> seen;
+  for (const BatchSequence& rows : batch.sequences) {
+    rows_of_batch += rows.tokens.size();
+    if (!seen.insert(rows.slot).second) return Violation("a slot twice in one batch");
+    M3_RETURN_IF_ERROR(CheckRows(rows));
+    Slot& slot = slots_[rows.slot];
+    M3_RETURN_IF_ERROR(ClaimBlocks(rows, slot));
+    for (const int32_t token : rows.tokens) {
+      CellAt(rows, slot.context) = {slot.sequence, slot.context, token};
+      ++slot.context;
+    }
+  }
+  if (rows_of_batch > static_cast<size_t>(info_.max_batch_rows)) {
+    return Violation("more rows than a batch may have");
+  }
+  // Only now, when every row of the batch is written, are the contexts read back.
+  for (const BatchSequence& rows : batch.sequences) {
+    Slot& slot = slots_[rows.slot];
+    uint64_t hash = 0;
+    M3_RETURN_IF_ERROR(HashContext(rows, slot, &hash));
+    if (rows.sample) Sample(slot, rows.slot, hash, output);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> FakeRunner::violations() const {
+  MutexLock lock(mutex_);
+  return violations_;
+}
+
+int FakeRunner::open_slots() const {
+  MutexLock lock(mutex_);
+  return open_slots_;
+}
+
+}  // namespace memory3

@@ -1,0 +1,166 @@
+#include "engine/sched/scheduler.h"
+
+#include <memory>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/engine/byte_tokenizer.h"
+
+namespace memory3 {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class SchedulerTest : public testing::Test {
+ protected:
+  RunnerInfo info_{.vocab = 257,
+                   .max_context = 256,
+                   .kv_block_tokens = 4,
+                   .kv_blocks = 20,
+                   .max_sequences = 4,
+                   .max_batch_rows = 16};
+  const ByteTokenizer tokenizer_;
+  RequestId next_id_ = 1;
+
+  std::unique_ptr<Sequence> MakeSequence(int prompt, int max_tokens,
+                                         absl::Duration deadline = absl::InfiniteDuration()) {
+    GenerationRequest request;
+    request.prompt.resize(prompt, 'a');
+    request.max_tokens = max_tokens;
+    return std::make_unique<Sequence>(next_id_++, std::move(request), std::vector<int32_t>{},
+                                      std::make_shared<GenerationStream>(8), tokenizer_,
+                                      absl::ZeroDuration(), deadline);
+  }
+
+  static std::vector<RequestId> Admit(Scheduler& scheduler) {
+    std::vector<RequestId> ids;
+    scheduler.Admit([&ids](Sequence& sequence) { ids.push_back(sequence.id); });
+    return ids;
+  }
+
+  // Rows of each member, and the state as if the step had run.
+  static std::vector<std::pair<RequestId, int>> RunStep(Scheduler& scheduler) {
+    StepPlan plan;
+    scheduler.BuildStep(&plan);
+    std::vector<std::pair<RequestId, int>> rows;
+    for (size_t i = 0; i < plan.members.size(); ++i) {
+      const BatchSequence& sequence = plan.batch.sequences[i];
+      const int count = static_cast<int>(sequence.tokens.size());
+      EXPECT_LE(sequence.first_position + count, static_cast<int>(sequence.block_table.size()) * 4);
+      rows.emplace_back(plan.members[i]->id, count);
+      plan.members[i]->RowsRan(count);
+    }
+    return rows;
+  }
+
+  static void End(Scheduler& scheduler, RequestId id) {
+    scheduler.ForEach([id](Sequence& sequence) {
+      if (sequence.id == id) sequence.End(absl::CancelledError(""));
+    });
+    std::vector<std::unique_ptr<Sequence>> finished;
+    scheduler.RemoveFinished([](Sequence&) {}, &finished);
+    ASSERT_EQ(finished.size(), 1u);
+    EXPECT_EQ(finished[0]->id, id);
+  }
+};
+
+TEST_F(SchedulerTest, ReservesTheWorstCase) {
+  Scheduler scheduler(info_, 16);
+  scheduler.Enqueue(MakeSequence(5, 8));  // 13 tokens: 4 blocks
+  EXPECT_THAT(Admit(scheduler), ElementsAre(1));
+  EXPECT_EQ(scheduler.kv_blocks_used(), 4);
+  RunStep(scheduler);
+  EXPECT_EQ(scheduler.kv_blocks_used(), 4);
+  End(scheduler, 1);
+  EXPECT_EQ(scheduler.kv_blocks_used(), 0);
+}
+
+TEST_F(SchedulerTest, NobodyOvertakesALargeRequestThatWaits) {
+  Scheduler scheduler(info_, 16);
+  scheduler.Enqueue(MakeSequence(10, 30));  // 10 blocks
+  scheduler.Enqueue(MakeSequence(20, 40));  // 15 blocks: waits
+  scheduler.Enqueue(MakeSequence(1, 1));    // would fit
+  EXPECT_THAT(Admit(scheduler), ElementsAre(1));
+  EXPECT_EQ(scheduler.queued(), 2);
+  End(scheduler, 1);
+  EXPECT_THAT(Admit(scheduler), ElementsAre(2, 3));
+}
+
+TEST_F(SchedulerTest, AWaitingRequestThatIsDroppedLetsTheNextOnesIn) {
+  Scheduler scheduler(info_, 16);
+  scheduler.Enqueue(MakeSequence(10, 30));
+  scheduler.Enqueue(MakeSequence(20, 40));
+  scheduler.Enqueue(MakeSequence(1, 1));
+  Admit(scheduler);
+  End(scheduler, 2);
+  EXPECT_THAT(Admit(scheduler), ElementsAre(3));
+}
+
+TEST_F(SchedulerTest, SlotsAreALimitToo) {
+  Scheduler scheduler(info_, 16);
+  for (int i = 0; i < 6; ++i) scheduler.Enqueue(MakeSequence(1, 1));
+  EXPECT_THAT(Admit(scheduler), ElementsAre(1, 2, 3, 4));
+  End(scheduler, 3);
+  EXPECT_THAT(Admit(scheduler), ElementsAre(5));
+}
+
+TEST_F(SchedulerTest, DecodingSequencesComeFirstAndPromptsFillTheRest) {
+  Scheduler scheduler(info_, 8);
+  scheduler.Enqueue(MakeSequence(3, 4));
+  Admit(scheduler);
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(1, 3)));
+  scheduler.Enqueue(MakeSequence(10, 2));
+  scheduler.Enqueue(MakeSequence(6, 2));
+  Admit(scheduler);
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(1, 1), std::pair(2, 7)));
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(1, 1), std::pair(2, 3), std::pair(3, 4)));
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(1, 1), std::pair(2, 1), std::pair(3, 2)));
+}
+
+TEST_F(SchedulerTest, OnlyThePieceThatEndsAPromptSamples) {
+  Scheduler scheduler(info_, 4);
+  scheduler.Enqueue(MakeSequence(6, 2));
+  Admit(scheduler);
+  StepPlan plan;
+  scheduler.BuildStep(&plan);
+  EXPECT_FALSE(plan.batch.sequences[0].sample);
+  EXPECT_EQ(plan.decode_rows, 0);
+  plan.members[0]->RowsRan(4);
+  scheduler.BuildStep(&plan);
+  EXPECT_TRUE(plan.batch.sequences[0].sample);
+  EXPECT_EQ(plan.batch.sequences[0].first_position, 4);
+  plan.members[0]->RowsRan(2);
+  scheduler.BuildStep(&plan);
+  EXPECT_TRUE(plan.batch.sequences[0].sample);
+  EXPECT_EQ(plan.decode_rows, 1);
+}
+
+TEST_F(SchedulerTest, NoMoreSequencesRunThanAStepHasRows) {
+  Scheduler scheduler(info_, 2);
+  for (int i = 0; i < 3; ++i) scheduler.Enqueue(MakeSequence(1, 3));
+  EXPECT_THAT(Admit(scheduler), ElementsAre(1, 2));
+  RunStep(scheduler);
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(1, 1), std::pair(2, 1)));
+}
+
+TEST_F(SchedulerTest, KnowsTheNextDeadlineInEveryState) {
+  Scheduler scheduler(info_, 16);
+  EXPECT_EQ(scheduler.NextDeadline(), absl::InfiniteDuration());
+  scheduler.Enqueue(MakeSequence(1, 1, absl::Seconds(9)));
+  EXPECT_EQ(scheduler.NextDeadline(), absl::Seconds(9));
+  Admit(scheduler);
+  scheduler.Enqueue(MakeSequence(1, 1, absl::Seconds(5)));
+  EXPECT_EQ(scheduler.NextDeadline(), absl::Seconds(5));
+  End(scheduler, 2);
+  EXPECT_EQ(scheduler.NextDeadline(), absl::Seconds(9));
+}
+
+TEST_F(SchedulerTest, AnEmptySchedulerHasNoWork) {
+  Scheduler scheduler(info_, 16);
+  EXPECT_THAT(RunStep(scheduler), IsEmpty());
+}
+
+}  // namespace
+}  // namespace memory3
