@@ -9,6 +9,10 @@
 
 #include <cstdint>
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #define M3_INLINE inline __attribute__((always_inline))
 
 namespace memory3 {
@@ -34,6 +38,20 @@ M3_INLINE FloatVec<kLanes> Load(const float* p) {
 // bfloat16 is the upper half of a float.
 template <int kLanes>
 M3_INLINE FloatVec<kLanes> Load(const uint16_t* p) {
+  // g++ 12 widens a generic vector in halves; the instructions do it in one.
+#ifdef __AVX512F__
+  if constexpr (kLanes == 16) {
+    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xFFFF, half);
+    return reinterpret_cast<FloatVec<kLanes>>(reinterpret_cast<IntVec<kLanes>>(wide) << 16);
+  }
+#endif
+#ifdef __AVX2__
+  if constexpr (kLanes == 8) {
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  }
+#endif
   typename VectorTypes<kLanes>::Half half;
   __builtin_memcpy(&half, p, sizeof(half));
   const IntVec<kLanes> wide = __builtin_convertvector(half, IntVec<kLanes>) << 16;
@@ -47,7 +65,7 @@ M3_INLINE void Store(float* p, FloatVec<kLanes> v) {
 
 template <int kLanes>
 M3_INLINE FloatVec<kLanes> Splat(float x) {
-  return FloatVec<kLanes>{} + x;
+  return x - FloatVec<kLanes>{};  // x + 0 would turn -0 into 0 and cost an addition
 }
 
 // Lane by lane; `b` where either is NaN.

@@ -19,8 +19,8 @@ struct CpuRunnerOptions {
   int threads = 0;             // 0: one per core this process may use
   int max_sequences = 64;
   int max_batch_rows = 256;
-  int max_context = 0;  // 0: the model's
-  int kv_block_tokens = 16;
+  int max_context = 0;       // 0: the model's
+  int kv_block_tokens = 16;  // a multiple of 16
   int64_t kv_cache_bytes =
       0;  // 0: max_sequences sequences of the whole context, at most 2 GiB, at least one sequence
 };

@@ -1,0 +1,27 @@
+// Checks a batch before a step touches anything.
+#ifndef MEMORY3_ENGINE_CPU_BATCH_CHECK_H_
+#define MEMORY3_ENGINE_CPU_BATCH_CHECK_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/runner/batch.h"
+#include "engine/runner/runner.h"
+
+namespace memory3 {
+
+// What a runner knows of its slots, indexed by SequenceSlot.
+struct SlotState {
+  bool open = false;
+  uint64_t last_step = 0;  // the step that last ran the slot, to find repetitions
+};
+
+// InvalidArgument naming the sequence and what is wrong with it; OK when every index of the batch
+// is in range. `step` must be larger than in every call before.
+absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t step,
+                        std::vector<SlotState>& slots);
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_CPU_BATCH_CHECK_H_

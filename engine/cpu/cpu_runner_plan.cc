@@ -1,0 +1,114 @@
+#include "engine/cpu/cpu_runner_plan.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "engine/base/cpu_count.h"
+#include "engine/base/status_macros.h"
+#include "engine/cpu/packed_model.h"
+#include "engine/cpu/workspace.h"
+
+namespace memory3 {
+namespace {
+
+// Per vocabulary entry of a slot's sampler: counts, candidates and the copy of its logits.
+constexpr int64_t kSamplerBytesPerToken = 32;
+
+template <typename Range>
+absl::Status Refuse(absl::string_view option, const Range& range, int64_t got) {
+  return absl::InvalidArgumentError(absl::StrCat(option, " must be ", range, ", got ", got));
+}
+
+absl::Status CheckOptions(const ModelConfig& config, const CpuRunnerOptions& options) {
+  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
+    return absl::InvalidArgumentError("dtype must be F32 or BF16");
+  }
+  if (options.isa.has_value() && !IsSupported(*options.isa)) {
+    const std::string_view name = NameOf(*options.isa);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "isa ", absl::string_view(name.data(), name.size()), " is not supported by this machine"));
+  }
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return Refuse("threads", absl::StrCat("in [0, ", kMaxThreads, "]"), options.threads);
+  }
+  if (options.max_sequences < 1 || options.max_sequences > kMaxSequences) {
+    return Refuse("max_sequences", absl::StrCat("in [1, ", kMaxSequences, "]"),
+                  options.max_sequences);
+  }
+  if (options.max_batch_rows < 1 || options.max_batch_rows > kMaxBatchRows) {
+    return Refuse("max_batch_rows", absl::StrCat("in [1, ", kMaxBatchRows, "]"),
+                  options.max_batch_rows);
+  }
+  if (options.max_context < 0 || options.max_context > config.max_context) {
+    return Refuse("max_context", absl::StrCat("0 or at most the model's ", config.max_context),
+                  options.max_context);
+  }
+  if (options.kv_block_tokens < kTileTokens || options.kv_block_tokens > kMaxKvBlockTokens ||
+      options.kv_block_tokens % kTileTokens != 0) {
+    return Refuse("kv_block_tokens",
+                  absl::StrCat("a multiple of ", kTileTokens, " up to ", kMaxKvBlockTokens),
+                  options.kv_block_tokens);
+  }
+  if (options.kv_cache_bytes < 0) {
+    return Refuse("kv_cache_bytes", "0 or more", options.kv_cache_bytes);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> KvBlocks(const CpuRunnerPlan& plan, int64_t kv_cache_bytes) {
+  const int64_t block_bytes = plan.kv_shape.block_bytes();
+  const int64_t per_sequence =
+      (plan.max_context + plan.kv_shape.block_tokens - 1) / plan.kv_shape.block_tokens;
+  int64_t blocks = kv_cache_bytes / block_bytes;
+  if (kv_cache_bytes == 0) {
+    blocks = std::min(per_sequence * plan.max_sequences, kDefaultKvCacheBytes / block_bytes);
+    blocks = std::max(blocks, per_sequence);
+  }
+  if (blocks < 1) {
+    return Refuse("kv_cache_bytes", absl::StrCat("at least one block of ", block_bytes),
+                  kv_cache_bytes);
+  }
+  // More than every sequence at full length can use would never be touched.
+  blocks = std::min(blocks, per_sequence * plan.max_sequences);
+  return static_cast<int>(std::min<int64_t>(blocks, std::numeric_limits<int>::max()));
+}
+
+std::string Mebibytes(int64_t bytes) {
+  return absl::StrFormat("%.0f MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+}  // namespace
+
+absl::StatusOr<CpuRunnerPlan> PlanCpuRunner(const ModelConfig& config,
+                                            const CpuRunnerOptions& options) {
+  M3_RETURN_IF_ERROR(CheckOptions(config, options));
+  CpuRunnerPlan plan;
+  plan.isa = options.isa.value_or(BestIsa());
+  plan.threads = options.threads > 0 ? options.threads : std::min(UsableCores(), kMaxThreads);
+  plan.max_sequences = options.max_sequences;
+  plan.max_batch_rows = options.max_batch_rows;
+  plan.max_context = options.max_context > 0 ? options.max_context : config.max_context;
+  plan.kv_shape = {config.layers, config.kv_heads, config.head_dim, options.kv_block_tokens,
+                   options.dtype};
+  M3_ASSIGN_OR_RETURN(plan.kv_blocks, KvBlocks(plan, options.kv_cache_bytes));
+  plan.weight_bytes = PackedModel::EstimateBytes(config, options.dtype);
+  plan.workspace_bytes =
+      Workspace::EstimateBytes(config, options.max_batch_rows) +
+      kSamplerBytesPerToken * config.vocab * static_cast<int64_t>(options.max_sequences);
+  return plan;
+}
+
+absl::Status CheckMemory(const CpuRunnerPlan& plan, std::optional<int64_t> available) {
+  const int64_t needed = plan.weight_bytes + plan.kv_bytes() + plan.workspace_bytes;
+  if (!available.has_value() || needed <= *available) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the model needs ", Mebibytes(needed), " of memory (weights ", Mebibytes(plan.weight_bytes),
+      ", KV cache ", Mebibytes(plan.kv_bytes()), ", activations and sampling ",
+      Mebibytes(plan.workspace_bytes), "), ", Mebibytes(*available),
+      " are available; a smaller kv_cache_bytes, max_sequences or max_batch_rows needs less"));
+}
+
+}  // namespace memory3

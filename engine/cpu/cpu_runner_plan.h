@@ -1,0 +1,42 @@
+// Turns CpuRunnerOptions into the numbers a runner is built with, or says why they cannot work.
+#ifndef MEMORY3_ENGINE_CPU_CPU_RUNNER_PLAN_H_
+#define MEMORY3_ENGINE_CPU_CPU_RUNNER_PLAN_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "engine/cpu/cpu_runner.h"
+#include "engine/cpu/kv_cache.h"
+
+namespace memory3 {
+
+inline constexpr int kMaxThreads = 256;
+inline constexpr int kMaxSequences = 4096;
+inline constexpr int kMaxBatchRows = 65536;
+inline constexpr int kMaxKvBlockTokens = 1024;
+inline constexpr int64_t kDefaultKvCacheBytes = int64_t{2} << 30;
+
+struct CpuRunnerPlan {
+  CpuIsa isa = CpuIsa::kPortable;
+  int threads = 0;
+  int max_sequences = 0;
+  int max_batch_rows = 0;
+  int max_context = 0;
+  KvShape kv_shape;
+  int kv_blocks = 0;
+  int64_t weight_bytes = 0;     // estimates, before anything is allocated
+  int64_t workspace_bytes = 0;  // activations and sampling state
+  int64_t kv_bytes() const { return kv_shape.block_bytes() * kv_blocks; }
+};
+
+// InvalidArgument naming the option.
+absl::StatusOr<CpuRunnerPlan> PlanCpuRunner(const ModelConfig& config,
+                                            const CpuRunnerOptions& options);
+
+// ResourceExhausted with the numbers when the plan needs more than `available` bytes (unknown: OK).
+absl::Status CheckMemory(const CpuRunnerPlan& plan, std::optional<int64_t> available);
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_CPU_CPU_RUNNER_PLAN_H_

@@ -1,0 +1,7 @@
+#include "engine/cpu/kernel_table.h"
+
+namespace memory3 {
+
+constinit const CpuKernels kPortableKernels = MakeKernels<4>();
+
+}  // namespace memory3
