@@ -1,0 +1,106 @@
+// memory3-parity: does this engine compute what an independent reference computed?
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/cpu/cpu_runner.h"
+#include "tools/flag_help.h"
+#include "tools/parity_case.h"
+#include "tools/parity_run.h"
+
+ABSL_FLAG(std::string, model_dir, "", "folder of the checkpoint (config.json, *.safetensors)");
+ABSL_FLAG(std::string, case, "", "JSON file with token ids and the reference's answers");
+ABSL_FLAG(std::string, backend, "cpu", "which runner to check; cpu is the only one so far");
+ABSL_FLAG(std::string, dtype, "bf16", "weights and KV cache: bf16 as served, or f32");
+
+namespace memory3 {
+namespace {
+
+constexpr char kUsage[] =
+    R"(memory3-parity --model_dir=DIR --case=FILE [--backend=cpu] [--dtype=f32|bf16]
+
+Runs one case of a reference implementation through the engine's runner: the prompt in pieces, then
+a greedy continuation token by token from the KV cache. Prints the error of every listed row, which
+is the largest difference of a listed logit divided by the largest listed logit.
+
+Passes (exit status 0) when every row is within 1e-4 in f32 (3e-2 in bf16) and, in f32, all greedy
+ids are equal. Exit status 1: it differs; 2: it could not be run.
+
+  memory3-parity --model_dir=models/tiny --case=golden/tiny-1.json --dtype=f32
+)";
+
+constexpr double kF32Tolerance = 1e-4;
+constexpr double kBf16Tolerance = 3e-2;
+
+absl::StatusOr<DType> ParseDType(const std::string& name) {
+  if (name == "f32") return DType::kF32;
+  if (name == "bf16") return DType::kBF16;
+  return absl::InvalidArgumentError(absl::StrCat("--dtype must be f32 or bf16, got ", name));
+}
+
+absl::StatusOr<std::unique_ptr<Runner>> MakeRunner(DType dtype) {
+  const std::string backend = absl::GetFlag(FLAGS_backend);
+  if (backend == "cuda") {
+    return absl::UnimplementedError("--backend cuda: this build has no CUDA runner; use cpu");
+  }
+  if (backend != "cpu") {
+    return absl::InvalidArgumentError(absl::StrCat("--backend must be cpu, got ", backend));
+  }
+  const std::string model_dir = absl::GetFlag(FLAGS_model_dir);
+  if (model_dir.empty()) return absl::InvalidArgumentError("--model_dir is required");
+  M3_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(model_dir));
+  M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(model_dir, config));
+  CpuRunnerOptions options;
+  options.dtype = dtype;
+  options.max_sequences = 1;
+  return CreateCpuRunner(config, weights, options);
+}
+
+absl::StatusOr<bool> Passes() {
+  M3_ASSIGN_OR_RETURN(const DType dtype, ParseDType(absl::GetFlag(FLAGS_dtype)));
+  if (absl::GetFlag(FLAGS_case).empty()) return absl::InvalidArgumentError("--case is required");
+  M3_ASSIGN_OR_RETURN(const ParityCase parity, LoadParityCase(absl::GetFlag(FLAGS_case)));
+  if (parity.memory_enabled) {
+    return absl::UnimplementedError(
+        "the case has memory.enabled: this engine does not attend to explicit memory yet");
+  }
+  M3_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner, MakeRunner(dtype));
+  M3_ASSIGN_OR_RETURN(const ParityResult result, RunParityCase(parity, *runner));
+
+  const double tolerance = dtype == DType::kF32 ? kF32Tolerance : kBf16Tolerance;
+  std::printf("%s\n", runner->info().device.c_str());
+  bool within = true;
+  for (const RowError& row : result.rows) {
+    const bool row_within = row.relative_error <= tolerance;  // false for NaN
+    std::printf("row %d: relative error %.3g%s\n", row.row, row.relative_error,
+                row_within ? "" : "  TOO LARGE");
+    within = within && row_within;
+  }
+  const int listed = static_cast<int>(parity.greedy_ids.size());
+  std::printf("greedy ids: the first %d of %d equal\n", result.equal_greedy_ids, listed);
+  const bool must_equal = dtype == DType::kF32;
+  const bool passes = within && (!must_equal || result.equal_greedy_ids == listed);
+  std::printf("%s (tolerance %.0e%s)\n", passes ? "PASS" : "FAIL", tolerance,
+              must_equal ? ", all greedy ids" : "");
+  return passes;
+}
+
+int Main(int argc, char** argv) {
+  if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/parity.cc"}})) return 0;
+  absl::ParseCommandLine(argc, argv);
+  const absl::StatusOr<bool> passes = Passes();
+  if (!passes.ok()) {
+    std::fprintf(stderr, "memory3-parity: %s\n", passes.status().ToString().c_str());
+    return 2;
+  }
+  return *passes ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace memory3
+
+int main(int argc, char** argv) { return memory3::Main(argc, argv); }

@@ -1,0 +1,83 @@
+#include "tools/parity_case.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+
+namespace memory3 {
+namespace {
+
+using Json = nlohmann::json;
+
+absl::Status Wrong(const std::string& file, absl::string_view problem) {
+  return absl::InvalidArgumentError(absl::StrCat(file, ": ", problem));
+}
+
+absl::StatusOr<std::vector<int32_t>> TokenIds(const Json& json, const std::string& field,
+                                              const std::string& file) {
+  const auto found = json.find(field);
+  if (found == json.end() || !found->is_array()) {
+    return Wrong(file, absl::StrCat(field, " must be a list of token ids"));
+  }
+  std::vector<int32_t> ids;
+  for (const Json& id : *found) {
+    if (!id.is_number_integer()) return Wrong(file, absl::StrCat(field, " holds a non-integer"));
+    ids.push_back(id.get<int32_t>());
+  }
+  return ids;
+}
+
+absl::StatusOr<ReferenceRow> ParseRow(const std::string& key, const Json& json, size_t prompt_size,
+                                      const std::string& file) {
+  ReferenceRow row;
+  if (!absl::SimpleAtoi(key, &row.row) || row.row < 0 ||
+      row.row >= static_cast<int64_t>(prompt_size)) {
+    return Wrong(file, absl::StrCat("rows: ", key, " is not a row of the prompt"));
+  }
+  if (!json.is_array() || json.empty()) {
+    return Wrong(file, absl::StrCat("rows: row ", key, " lists no logits"));
+  }
+  for (const Json& pair : json) {
+    const bool valid = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
+                       pair[1].is_number() && std::isfinite(pair[1].get<double>());
+    if (!valid) return Wrong(file, absl::StrCat("rows: row ", key, " must list [id, logit]"));
+    row.logits.push_back({pair[0].get<int32_t>(), pair[1].get<double>()});
+  }
+  return row;
+}
+
+}  // namespace
+
+absl::StatusOr<ParityCase> LoadParityCase(const std::string& file) {
+  std::ifstream stream(file);
+  if (!stream) return absl::NotFoundError(absl::StrCat(file, ": cannot be read"));
+  const Json json = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Wrong(file, "is not a JSON object");
+  ParityCase parity;
+  const auto memory = json.find("memory");
+  if (memory == json.end() || !memory->is_object() || !memory->contains("enabled") ||
+      !memory->at("enabled").is_boolean()) {
+    return Wrong(file, "memory.enabled must be true or false");
+  }
+  parity.memory_enabled = memory->at("enabled").get<bool>();
+  M3_ASSIGN_OR_RETURN(parity.prompt, TokenIds(json, "prompt_ids", file));
+  M3_ASSIGN_OR_RETURN(parity.greedy_ids, TokenIds(json, "greedy_ids", file));
+  if (parity.prompt.empty()) return Wrong(file, "prompt_ids is empty");
+  const auto rows = json.find("rows");
+  if (rows == json.end() || !rows->is_object()) return Wrong(file, "rows must be an object");
+  for (const auto& [key, value] : rows->items()) {
+    M3_ASSIGN_OR_RETURN(ReferenceRow row, ParseRow(key, value, parity.prompt.size(), file));
+    parity.rows.push_back(std::move(row));
+  }
+  std::sort(parity.rows.begin(), parity.rows.end(),
+            [](const ReferenceRow& a, const ReferenceRow& b) { return a.row < b.row; });
+  return parity;
+}
+
+}  // namespace memory3

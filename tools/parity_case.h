@@ -1,0 +1,36 @@
+// One parity case: token ids in, the answers of an independent reference out, as a JSON file.
+#ifndef MEMORY3_TOOLS_PARITY_CASE_H_
+#define MEMORY3_TOOLS_PARITY_CASE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace memory3 {
+
+struct ListedLogit {
+  int32_t token;
+  double value;
+};
+
+// The reference's logits after one prompt token, for some tokens of the vocabulary.
+struct ReferenceRow {
+  int32_t row;  // index into the prompt
+  std::vector<ListedLogit> logits;
+};
+
+struct ParityCase {
+  bool memory_enabled = false;
+  std::vector<int32_t> prompt;
+  std::vector<ReferenceRow> rows;   // ascending
+  std::vector<int32_t> greedy_ids;  // the greedy continuation of the prompt
+};
+
+// InvalidArgument naming the file and what is wrong with it.
+absl::StatusOr<ParityCase> LoadParityCase(const std::string& file);
+
+}  // namespace memory3
+
+#endif  // MEMORY3_TOOLS_PARITY_CASE_H_
