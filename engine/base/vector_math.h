@@ -74,21 +74,31 @@ M3_INLINE FloatVec<kLanes> Max(FloatVec<kLanes> a, FloatVec<kLanes> b) {
   return a > b ? a : b;
 }
 
-// Pairwise, so that the order of additions is the same wherever it is called.
-template <int kLanes>
-M3_INLINE float SumOfLanes(FloatVec<kLanes> v) {
-  for (int step = kLanes / 2; step > 0; step /= 2) {
-    for (int i = 0; i < step; ++i) v[i] += v[i + step];
-  }
-  return v[0];
+// Lane i of the result is lane i ^ kStep.
+template <int kLanes, int kStep>
+M3_INLINE FloatVec<kLanes> SwapLanes(FloatVec<kLanes> v) {
+  IntVec<kLanes> source = {};
+  for (int i = 0; i < kLanes; ++i) source[i] = i ^ kStep;
+  return __builtin_shuffle(v, source);
 }
 
-template <int kLanes>
-M3_INLINE float MaxOfLanes(FloatVec<kLanes> v) {
-  for (int step = kLanes / 2; step > 0; step /= 2) {
-    for (int i = 0; i < step; ++i) v[i] = v[i] > v[i + step] ? v[i] : v[i + step];
+// Halves are added to each other, then quarters, ...: the same order wherever it is called.
+template <int kLanes, int kStep = kLanes / 2>
+M3_INLINE float SumOfLanes(FloatVec<kLanes> v) {
+  if constexpr (kStep == 0) {
+    return v[0];
+  } else {
+    return SumOfLanes<kLanes, kStep / 2>(v + SwapLanes<kLanes, kStep>(v));
   }
-  return v[0];
+}
+
+template <int kLanes, int kStep = kLanes / 2>
+M3_INLINE float MaxOfLanes(FloatVec<kLanes> v) {
+  if constexpr (kStep == 0) {
+    return v[0];
+  } else {
+    return MaxOfLanes<kLanes, kStep / 2>(Max<kLanes>(v, SwapLanes<kLanes, kStep>(v)));
+  }
 }
 
 // e^x with a relative error of about 1e-7. Exactly 1 at 0; exactly 0 below -87 (where the result

@@ -10,6 +10,11 @@ namespace {
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+void Prefetch(const float* begin, int floats) {
+  constexpr int kCacheLineFloats = 16;
+  for (int i = 0; i < floats; i += kCacheLineFloats) __builtin_prefetch(begin + i);
+}
+
 }  // namespace
 
 CpuAttention::CpuAttention(const Limits& limits, const CpuKernels& kernels, ThreadPool* pool,
@@ -130,11 +135,16 @@ void CpuAttention::Attend(const LayerInput& input, const Item& item, Scratch& sc
   const auto head_of = [&](int i) {
     return int64_t{item.kv_head} * group_ + (item.query_begin + i) % group_;
   };
+  const auto query_of = [&](int i) {
+    return input.qkv + row_of(i) * stride + head_of(i) * head_dim;
+  };
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   for (int i = 0; i < item.count; ++i) {
+    // Rows lie far apart: no hardware prefetcher sees the next one coming.
+    if (i + group_ < item.count) Prefetch(query_of(i + group_), head_dim);
     const int64_t row = row_of(i);
-    kernels_.rotate(input.qkv + row * stride + head_of(i) * head_dim, input.angles->cosines(row),
-                    input.angles->sines(row), input.angles->half(), scale, scratch.head);
+    kernels_.rotate(query_of(i), input.angles->cosines(row), input.angles->sines(row),
+                    input.angles->half(), scale, scratch.head);
     PackQuery(scratch.head, i, head_dim, scratch.packed);
   }
   kernels_.reset_state(item.count, head_dim, scratch.state);
