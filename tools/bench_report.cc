@@ -67,6 +67,7 @@ std::string BenchReport::ToJson() const {
                      {"kernel", machine.kernel},
                      {"flags", machine.flags}};
   for (const auto& [name, value] : notes) json["notes"][name] = value;
+  for (const auto& [name, value] : figures) json["figures"][name] = value;
   json["rows"] = table.ToJson();
   // Paths on the command line need not be valid UTF-8.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -97,8 +98,9 @@ std::vector<std::string> LoadExplanations() {
   return {
       "output tok/s: generated tokens ÷ time from the first request to the last token.",
       "prompt tok/s: prompt tokens ÷ time until every request has its first token.",
-      "decode tok/s: tokens ÷ time while all requests are decoding. Neither is shown when requests "
-      "do not all overlap.",
+      "decode tok/s: tokens ÷ time while all requests are decoding. Both need requests that run "
+      "all "
+      "together.",
       "TTFT: request to first token. ITL: token to token. Exact percentiles; warm-up excluded."};
 }
 

@@ -19,6 +19,7 @@ struct BenchReport {
   absl::Time date;
   MachineInfo machine;
   std::vector<std::pair<std::string, std::string>> notes;  // "model" -> "..."
+  std::vector<std::pair<std::string, double>> figures;     // the same for programs; JSON only
   Table table{{}};
   std::vector<std::string> explanations;  // what the columns mean; markdown only
 

@@ -14,48 +14,45 @@ void AppendGaps(const RequestSample& sample, std::vector<double>* gaps) {
   }
 }
 
-// The time during which every request was decoding: (end of the last prompt, first last token].
-struct Window {
-  absl::Time begin = absl::InfinitePast();
+// The figures that need all requests under way together, in two phases: until the last of them has
+// its first token, and from then until the first of them has its last one.
+void SummarizePhases(absl::Span<const RequestSample* const> samples, LoadSummary* summary) {
+  absl::Time first_start = absl::InfiniteFuture();
+  absl::Time last_start = absl::InfinitePast();
+  absl::Time earliest_first = absl::InfiniteFuture();
+  absl::Time begin = absl::InfinitePast();  // of the phase in which all decode
   absl::Time end = absl::InfiniteFuture();
-};
-
-Window DecodeWindow(absl::Span<const RequestSample* const> samples) {
-  Window window;
-  for (const RequestSample* sample : samples) {
-    window.begin = std::max(window.begin, sample->first());
-    window.end = std::min(window.end, sample->last());
-  }
-  return window;
-}
-
-// Fills in the figures that need a time at which all requests were decoding.
-void SummarizePhases(absl::Span<const RequestSample* const> samples, absl::Time start,
-                     LoadSummary* summary) {
-  const Window window = DecodeWindow(samples);
-  if (window.begin > window.end) return;  // not all were under way together
   int64_t prompt_tokens = 0;
+  for (const RequestSample* sample : samples) {
+    first_start = std::min(first_start, sample->start);
+    last_start = std::max(last_start, sample->start);
+    earliest_first = std::min(earliest_first, sample->first());
+    begin = std::max(begin, sample->first());
+    end = std::min(end, sample->last());
+    prompt_tokens += sample->prompt_tokens;
+  }
+  if (last_start <= earliest_first) {
+    summary->prompt_tokens_per_second =
+        static_cast<double>(prompt_tokens) / absl::ToDoubleSeconds(begin - first_start);
+  }
+  if (begin >= end) return;
   int64_t decoded = 0;
   double context = 0;
   for (const RequestSample* sample : samples) {
-    prompt_tokens += sample->prompt_tokens;
     int before = 0;
     int inside = 0;
     for (const TokenArrival& arrival : sample->arrivals) {
-      if (arrival.time <= window.begin) {
+      if (arrival.time <= begin) {
         before += arrival.tokens;
-      } else if (arrival.time <= window.end) {
+      } else if (arrival.time <= end) {
         inside += arrival.tokens;
       }
     }
     decoded += inside;
     context += sample->prompt_tokens + before + inside / 2.0;
   }
-  summary->prompt_tokens_per_second =
-      static_cast<double>(prompt_tokens) / absl::ToDoubleSeconds(window.begin - start);
-  if (window.begin == window.end) return;  // answers of one token: nothing to decode
   summary->decode_tokens_per_second =
-      static_cast<double>(decoded) / absl::ToDoubleSeconds(window.end - window.begin);
+      static_cast<double>(decoded) / absl::ToDoubleSeconds(end - begin);
   summary->mean_decode_context = context / static_cast<double>(samples.size());
 }
 
@@ -93,7 +90,7 @@ LoadSummary Summarize(absl::Span<const RequestSample> samples) {
   summary.wall = end - start;
   summary.output_tokens_per_second =
       static_cast<double>(summary.output_tokens) / absl::ToDoubleSeconds(summary.wall);
-  SummarizePhases(finished, start, &summary);
+  SummarizePhases(finished, &summary);
   return summary;
 }
 

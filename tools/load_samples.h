@@ -39,7 +39,7 @@ struct LoadSummary {
   absl::Duration wall;
   double output_tokens_per_second = 0;  // output_tokens / wall
   // Prompt tokens per second from the first start until every request had its first token; only
-  // where all requests were under way together.
+  // where all had started before any had one.
   std::optional<double> prompt_tokens_per_second;
   // Tokens per second while all requests were decoding: from the last first token to the first last
   // token. Only where there was such a time.

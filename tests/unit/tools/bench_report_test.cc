@@ -16,6 +16,7 @@ BenchReport Example() {
   report.date = absl::UnixEpoch();
   report.machine = {"A CPU", 2, 24, {"avx2"}, "Linux"};
   report.notes = {{"model", "small \xff"}};
+  report.figures = {{"read_bytes_per_second", 5e10}};
   report.table = Table({"batch"});
   report.table.AddRow({Cell(int64_t{1})});
   report.explanations = {"batch: how many."};
@@ -37,6 +38,7 @@ TEST(BenchReportTest, JsonIsValidWhateverThePaths) {
   ASSERT_TRUE(json.is_object());
   EXPECT_EQ(json["rows"][0]["batch"], 1);
   EXPECT_EQ(json["machine"]["cores"], 2);
+  EXPECT_EQ(json["figures"]["read_bytes_per_second"], 5e10);
 }
 
 TEST(BenchReportTest, CommandLineCanBePasted) {

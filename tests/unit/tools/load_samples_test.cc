@@ -49,13 +49,14 @@ TEST(LoadSamplesTest, DecodeIsMeasuredWhileAllDecode) {
 TEST(LoadSamplesTest, RequestsOneAfterTheOtherHaveNoCommonDecodePhase) {
   const LoadSummary summary =
       Summarize({Sample(0, 4, {{1, 1}, {2, 1}}), Sample(2, 4, {{3, 1}, {4, 1}})});
+  // The second had not started when the first had its first token.
   EXPECT_FALSE(summary.decode_tokens_per_second.has_value());
   EXPECT_FALSE(summary.prompt_tokens_per_second.has_value());
   EXPECT_DOUBLE_EQ(summary.output_tokens_per_second, 1);
 }
 
 TEST(LoadSamplesTest, OneTokenAnswersHaveAPromptRateOnly) {
-  const LoadSummary summary = Summarize({Sample(0, 100, {{2, 1}})});
+  const LoadSummary summary = Summarize({Sample(0, 100, {{2, 1}}), Sample(1, 100, {{4, 1}})});
   EXPECT_DOUBLE_EQ(summary.prompt_tokens_per_second.value(), 50);
   EXPECT_FALSE(summary.decode_tokens_per_second.has_value());
   EXPECT_TRUE(summary.itl.empty());

@@ -1,0 +1,194 @@
+// memory3-bench engine: the engine alone, against what the machine could do.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "engine/base/status_macros.h"
+#include "engine/cpu/cpu_runner.h"
+#include "engine/engine.h"
+#include "engine/model/model_config.h"
+#include "engine/model/weights.h"
+#include "engine/text/tokenizer.h"
+#include "tools/bench_commands.h"
+#include "tools/bench_flags.h"
+#include "tools/bench_workload.h"
+#include "tools/engine_load.h"
+#include "tools/machine_ceiling.h"
+#include "tools/model_cost.h"
+
+ABSL_FLAG(std::string, model_dir, "", "Hugging Face model folder. Required.");
+ABSL_FLAG(std::vector<std::string>, batch, std::vector<std::string>({"1", "8", "16"}),
+          "Numbers of sequences that run together; a row for each.");
+ABSL_FLAG(std::string, dtype, "bf16", "Weights and KV cache: bf16 or f32.");
+ABSL_FLAG(int, threads, 0, "Compute threads; 0: one per core.");
+ABSL_FLAG(int, max_batch_tokens, 256, "Rows of one step: decoding sequences and prompt pieces.");
+
+namespace memory3 {
+namespace {
+
+// Enough tokens to touch every buffer and wake every thread before measuring.
+constexpr int kWarmUpTokens = 4;
+constexpr int kBytesPerGb = 1'000'000'000;
+
+struct Subject {
+  ModelConfig config;
+  DType dtype;
+  std::unique_ptr<Tokenizer> tokenizer;  // outlives the engine
+  std::unique_ptr<Engine> engine;
+};
+
+absl::StatusOr<DType> DTypeFromFlag() {
+  const std::string name = absl::GetFlag(FLAGS_dtype);
+  if (name == "bf16") return DType::kBF16;
+  if (name == "f32") return DType::kF32;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--dtype: must be bf16 or f32, got \"", name, "\""));
+}
+
+// KV cache for `sequences` of the benchmarked length and no more: a bench of a small machine must
+// not fail on memory it does not use.
+CpuRunnerOptions RunnerOptions(const ModelConfig& config, DType dtype, int sequences, int context) {
+  CpuRunnerOptions options;
+  options.dtype = dtype;
+  options.threads = absl::GetFlag(FLAGS_threads);
+  options.max_sequences = sequences;
+  options.max_context = context;
+  options.max_batch_rows = std::max(absl::GetFlag(FLAGS_max_batch_tokens), sequences);
+  const int64_t blocks = (context + options.kv_block_tokens - 1) / options.kv_block_tokens;
+  options.kv_cache_bytes =
+      sequences * blocks * options.kv_block_tokens * KvBytesPerToken(config, SizeOf(dtype));
+  return options;
+}
+
+absl::StatusOr<Subject> LoadSubject(int sequences, int context) {
+  const std::string folder = absl::GetFlag(FLAGS_model_dir);
+  if (folder.empty()) return absl::InvalidArgumentError("--model_dir: must be given");
+  if (absl::GetFlag(FLAGS_max_batch_tokens) < 1) {
+    return absl::InvalidArgumentError("--max_batch_tokens: must be positive");
+  }
+  Subject subject;
+  M3_ASSIGN_OR_RETURN(subject.dtype, DTypeFromFlag());
+  M3_ASSIGN_OR_RETURN(subject.config, LoadModelConfig(folder));
+  if (context > subject.config.max_context) {
+    return absl::InvalidArgumentError(absl::StrCat("--prompt and --generate need a context of ",
+                                                   context, " tokens; the model has ",
+                                                   subject.config.max_context));
+  }
+  M3_ASSIGN_OR_RETURN(subject.tokenizer, LoadTokenizer(folder));
+  M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(folder, subject.config));
+  const CpuRunnerOptions runner_options =
+      RunnerOptions(subject.config, subject.dtype, sequences, context);
+  M3_ASSIGN_OR_RETURN(std::unique_ptr<Runner> runner,
+                      CreateCpuRunner(subject.config, weights, runner_options));
+  EngineOptions options;
+  options.max_queued_requests = sequences;
+  options.max_queued_prompt_tokens = int64_t{sequences} * context;
+  options.max_batch_tokens = runner_options.max_batch_rows;
+  options.max_stream_events = context;
+  options.eos_tokens = subject.config.eos_tokens;
+  M3_ASSIGN_OR_RETURN(subject.engine,
+                      Engine::Create(options, std::move(runner), *subject.tokenizer));
+  return subject;
+}
+
+// Decode steps per second that reading the weights once, and every sequence's keys and values once,
+// would allow.
+double StepRoofline(const RunnerInfo& info, const MachineCeiling& ceiling, int batch,
+                    double context) {
+  const double bytes = static_cast<double>(info.weight_bytes_per_step) +
+                       batch * context * static_cast<double>(info.kv_bytes_per_token);
+  return ceiling.read_bytes_per_second / bytes;
+}
+
+void AddRow(const Subject& subject, const MachineCeiling& ceiling, int batch,
+            const LoadSummary& summary, Table* table) {
+  Cell roofline;
+  if (summary.decode_tokens_per_second.has_value()) {
+    const double steps = *summary.decode_tokens_per_second / batch;
+    roofline = Cell(100 * steps /
+                        StepRoofline(subject.engine->runner_info(), ceiling, batch,
+                                     summary.mean_decode_context),
+                    1);
+  }
+  Cell peak;
+  if (summary.prompt_tokens_per_second.has_value() && subject.dtype == DType::kBF16) {
+    const double flops = *summary.prompt_tokens_per_second *
+                         FlopsPerPromptToken(subject.config, absl::GetFlag(FLAGS_prompt) / 2.0);
+    peak = Cell(100 * flops / ceiling.bf16_flops_per_second, 1);
+  }
+  std::vector<Cell> row = {Cell(int64_t{batch})};
+  for (Cell& cell : LoadCells(summary)) row.push_back(std::move(cell));
+  row.push_back(std::move(roofline));
+  row.push_back(std::move(peak));
+  row.emplace_back(DescribeErrors(summary));
+  table->AddRow(std::move(row));
+}
+
+void AddNotes(const Subject& subject, const MachineCeiling& ceiling, BenchReport* report) {
+  const RunnerInfo& info = subject.engine->runner_info();
+  const ModelConfig& config = subject.config;
+  report->notes = {
+      {"model",
+       absl::StrFormat("%s: %s, %d layers, hidden %d, heads %d/%d of %d, MLP %d, vocabulary %d",
+                       absl::GetFlag(FLAGS_model_dir), config.architecture, config.layers,
+                       config.hidden, config.heads, config.kv_heads, config.head_dim, config.mlp,
+                       config.vocab)},
+      {"runner",
+       absl::StrFormat("%s; %.3g GB of weights, %.3g GB read per step, %d KV bytes per token",
+                       info.device, info.weight_bytes * 1.0 / kBytesPerGb,
+                       info.weight_bytes_per_step * 1.0 / kBytesPerGb, info.kv_bytes_per_token)},
+      {"workload", absl::StrFormat("prompt %d, generate %d, all sequences together",
+                                   absl::GetFlag(FLAGS_prompt), absl::GetFlag(FLAGS_generate))},
+      {"machine's ceiling, measured now",
+       absl::StrFormat("%.1f GB/s read, %.0f GFLOP/s in bf16",
+                       ceiling.read_bytes_per_second / kBytesPerGb,
+                       ceiling.bf16_flops_per_second / kBytesPerGb)}};
+  report->figures = {{"read_bytes_per_second", ceiling.read_bytes_per_second},
+                     {"bf16_flops_per_second", ceiling.bf16_flops_per_second},
+                     {"weight_bytes", static_cast<double>(info.weight_bytes)},
+                     {"weight_bytes_per_step", static_cast<double>(info.weight_bytes_per_step)},
+                     {"kv_bytes_per_token", static_cast<double>(info.kv_bytes_per_token)}};
+}
+
+}  // namespace
+
+absl::Status BenchEngine(BenchReport* report) {
+  M3_RETURN_IF_ERROR(CheckSharedFlags());
+  M3_ASSIGN_OR_RETURN(const std::vector<int> batches,
+                      PositiveNumbers("batch", absl::GetFlag(FLAGS_batch)));
+  const int prompt = absl::GetFlag(FLAGS_prompt);
+  const int generate = absl::GetFlag(FLAGS_generate);
+  M3_ASSIGN_OR_RETURN(
+      const Subject subject,
+      LoadSubject(*std::max_element(batches.begin(), batches.end()), prompt + generate));
+  const MachineCeiling ceiling = MeasureMachineCeiling(absl::GetFlag(FLAGS_threads));
+  AddNotes(subject, ceiling, report);
+
+  std::vector<std::string> columns = {"batch"};
+  for (std::string& column : LoadColumns()) columns.push_back(std::move(column));
+  columns.insert(columns.end(), {"roofline %", "bf16 peak %", "errors"});
+  report->table = Table(std::move(columns));
+  for (const int batch : batches) {
+    const uint64_t seed = absl::GetFlag(FLAGS_seed);
+    RunEngineLoad(*subject.engine,
+                  UniformWorkload(batch, prompt, std::min(generate, kWarmUpTokens)), seed);
+    const LoadSummary summary = MedianRun([&] {
+      return RunEngineLoad(*subject.engine, UniformWorkload(batch, prompt, generate), seed);
+    });
+    AddRow(subject, ceiling, batch, summary, &report->table);
+  }
+  report->explanations = LoadExplanations();
+  report->explanations.push_back(
+      "roofline %: decode steps/s ÷ (read bandwidth ÷ bytes of weights, keys and values a step "
+      "reads).");
+  report->explanations.push_back(
+      "bf16 peak %: arithmetic of the prompts ÷ the machine's bf16 peak.");
+  return absl::OkStatus();
+}
+
+}  // namespace memory3

@@ -1,0 +1,113 @@
+// memory3-bench: measures the engine, or a running server, and prints a table.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "tools/bench_commands.h"
+#include "tools/bench_report.h"
+#include "tools/flag_help.h"
+
+ABSL_FLAG(std::string, format, "markdown", "Of the report: markdown or json.");
+
+namespace memory3 {
+namespace {
+
+constexpr char kUsage[] = R"(usage: memory3-bench engine --model_dir DIR [flags]
+       memory3-bench serve [--target ADDR] [flags]
+
+engine measures the engine in this process, without a server: a row per batch size.
+serve measures a running memory3-server over gRPC: a row per number of concurrent streams.
+
+  memory3-bench engine --model_dir DIR --batch 1,8,16 --prompt 128 --generate 64
+  memory3-bench serve --target 127.0.0.1:8470 --streams 64 --prompt 128 --generate 64
+  memory3-bench serve --streams 16 --requests 500           16 at a time, 500 in all
+  memory3-bench serve --trace FILE --trace_speed 10 --trace_length_scale 0.01
+  memory3-bench engine --help                               the flags of one subcommand
+
+With the same --prompt, --generate and --seed, a row of `engine --batch N` and one of
+`serve --streams N` come from the same requests, started together, and their figures mean the same:
+the difference is what the server costs. Stop the server before measuring the engine.)";
+
+constexpr char kEngineUsage[] = R"(usage: memory3-bench engine --model_dir DIR [flags]
+
+Measures the engine in this process: prompt and decode rates, latencies, and the share of what the
+machine's memory and arithmetic would allow, both measured in the same run.
+
+  memory3-bench engine --model_dir DIR --batch 1,8,16 --prompt 128 --generate 64
+  memory3-bench engine --model_dir DIR --batch 1 --prompt 512 --generate 8 --repeat 5 --format json)";
+
+constexpr char kServeUsage[] = R"(usage: memory3-bench serve [--target ADDR] [flags]
+
+Measures a running memory3-server over gRPC: rates, time to first token, inter-token latency, and
+errors by status code.
+
+  memory3-bench serve --streams 1,16,64 --prompt 128 --generate 64
+  memory3-bench serve --streams 16 --requests 500           16 at a time, 500 in all
+  memory3-bench serve --trace FILE --trace_speed 10 --trace_length_scale 0.01)";
+
+HelpPage HelpFor(absl::string_view command) {
+  if (command == "engine") {
+    return {kEngineUsage, {"tools/bench_engine.cc", "tools/bench_flags.cc", "tools/bench_main.cc"}};
+  }
+  if (command == "serve") {
+    return {kServeUsage, {"tools/bench_serve.cc", "tools/bench_flags.cc", "tools/bench_main.cc"}};
+  }
+  return {kUsage,
+          {"tools/bench_engine.cc", "tools/bench_serve.cc", "tools/bench_flags.cc",
+           "tools/bench_main.cc"}};
+}
+
+// A flag of the other subcommand that was set all the same; empty when there is none.
+std::string ForeignFlag(absl::string_view command) {
+  const char* foreign = command == "engine" ? "tools/bench_serve.cc" : "tools/bench_engine.cc";
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), foreign) && flag->CurrentValue() != flag->DefaultValue()) {
+      return std::string(name);
+    }
+  }
+  return "";
+}
+
+int Fail(absl::string_view problem) {
+  std::fprintf(stderr, "memory3-bench: %s\n", std::string(problem).c_str());
+  return 1;
+}
+
+int Run(const std::vector<char*>& arguments, std::string command_line) {
+  const std::string format = absl::GetFlag(FLAGS_format);
+  if (format != "markdown" && format != "json") return Fail("--format: must be markdown or json");
+  if (arguments.size() != 1) return Fail("give one subcommand, engine or serve; see --help");
+  const absl::string_view command = arguments[0];
+  if (command != "engine" && command != "serve") {
+    return Fail("the subcommands are engine and serve; see --help");
+  }
+  if (const std::string flag = ForeignFlag(command); !flag.empty()) {
+    return Fail(absl::StrCat("--", flag, " is no flag of ", command));
+  }
+  BenchReport report;
+  report.command = std::move(command_line);
+  report.date = absl::Now();
+  report.machine = DescribeMachine();
+  const absl::Status status = command == "engine" ? BenchEngine(&report) : BenchServe(&report);
+  if (!status.ok()) return Fail(status.message());
+  std::fputs((format == "json" ? report.ToJson() : report.ToMarkdown()).c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+}  // namespace memory3
+
+int main(int argc, char** argv) {
+  if (memory3::PrintHelpIfAsked(argc, argv, memory3::HelpFor(argc > 1 ? argv[1] : ""))) return 0;
+  std::string command_line = memory3::CommandLine(argc, argv);
+  const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+  return memory3::Run({arguments.begin() + 1, arguments.end()}, std::move(command_line));
+}
