@@ -42,8 +42,10 @@ PackedModel::PackedModel(const ModelConfig& config, const ModelWeights& weights,
                          CpuIsa isa, ThreadPool& pool)
     : hidden_(config.hidden), dtype_(dtype) {
   const auto pack = [&](std::initializer_list<const Tensor*> tensors) {
-    return PackedMatrix::Pack(absl::MakeConstSpan(tensors.begin(), tensors.size()), dtype, isa,
-                              pool);
+    PackedMatrix packed =
+        PackedMatrix::Pack(absl::MakeConstSpan(tensors.begin(), tensors.size()), dtype, isa, pool);
+    for (const Tensor* tensor : tensors) weights.DropPages(*tensor);
+    return packed;
   };
   layers_.reserve(config.layers);
   for (int i = 0; i < config.layers; ++i) {

@@ -1,0 +1,75 @@
+#include "tests/unit/cpu/runner_bench.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <random>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace memory3 {
+namespace {
+
+std::unique_ptr<Runner> Create(const RandomModel& model, CpuRunnerOptions options) {
+  options.max_sequences = RunnerBench::kSequences;
+  auto runner = CreateCpuRunner(model.config, model.weights, options);
+  if (!runner.ok()) std::fprintf(stderr, "%s\n", runner.status().ToString().c_str());
+  M3_CHECK(runner.ok());
+  return *std::move(runner);
+}
+
+}  // namespace
+
+RunnerBench::RunnerBench(const RandomModel& model, const CpuRunnerOptions& options,
+                         uint32_t block_seed)
+    : vocab_(model.config.vocab),
+      runner_(Create(model, options)),
+      tables_(kSequences),
+      all_rows_(kTokens),
+      logits_(int64_t{kSequences} * kTokens * vocab_) {
+  std::mt19937 token_random(5);
+  for (int s = 0; s < kSequences; ++s) {
+    std::vector<int32_t>& tokens = tokens_.emplace_back(kTokens);
+    for (int32_t& token : tokens) token = static_cast<int32_t>(token_random() % vocab_);
+    SamplingParams params;
+    params.seed = s;
+    params.top_logprobs = 3;
+    params.repetition_penalty = 1.1f;
+    runner_->BeginSequence(s, params, tokens);
+  }
+  std::iota(all_rows_.begin(), all_rows_.end(), 0);
+  std::vector<KvBlockId> blocks(runner_->info().kv_blocks);
+  std::iota(blocks.begin(), blocks.end(), 0);
+  std::shuffle(blocks.begin(), blocks.end(), std::mt19937(block_seed));
+  const int per_sequence =
+      (kTokens + runner_->info().kv_block_tokens - 1) / runner_->info().kv_block_tokens;
+  M3_CHECK(static_cast<int>(blocks.size()) >= kSequences * per_sequence);
+  for (int i = 0; i < kSequences * per_sequence; ++i) tables_[i % kSequences].push_back(blocks[i]);
+}
+
+void RunnerBench::Step(const std::vector<RunnerPiece>& pieces) {
+  Batch batch;
+  for (const RunnerPiece& piece : pieces) {
+    BatchSequence& sequence = batch.sequences.emplace_back();
+    sequence.slot = piece.sequence;
+    sequence.tokens =
+        absl::MakeConstSpan(tokens_[piece.sequence]).subspan(piece.first, piece.count);
+    sequence.first_position = piece.first;
+    sequence.block_table = tables_[piece.sequence];
+    sequence.sample = true;
+    sequence.logit_rows = absl::MakeConstSpan(all_rows_).first(piece.count);
+  }
+  const absl::Status status = runner_->Run(batch, &output_);
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  M3_CHECK(status.ok());
+  const float* row = output_.logits.data();
+  for (const RunnerPiece& piece : pieces) {
+    const int64_t floats = int64_t{piece.count} * vocab_;
+    std::copy_n(row, floats,
+                logits_.data() + (int64_t{piece.sequence} * kTokens + piece.first) * vocab_);
+    row += floats;
+  }
+}
+
+}  // namespace memory3

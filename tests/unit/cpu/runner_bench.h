@@ -1,0 +1,51 @@
+// Drives a runner over sequences of known tokens, cut and mixed in any way, and keeps what came
+// back for every token.
+#ifndef MEMORY3_TESTS_UNIT_CPU_RUNNER_BENCH_H_
+#define MEMORY3_TESTS_UNIT_CPU_RUNNER_BENCH_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/cpu/cpu_runner.h"
+#include "tests/unit/cpu/random_model.h"
+
+namespace memory3 {
+
+struct RunnerPiece {
+  int sequence, first, count;
+};
+
+class RunnerBench {
+ public:
+  static constexpr int kSequences = 4;
+  static constexpr int kTokens = 90;  // of every sequence
+
+  // Tokens are random by the model's seed alone, KV blocks shuffled by `block_seed`. Aborts on
+  // error.
+  RunnerBench(const RandomModel& model, const CpuRunnerOptions& options, uint32_t block_seed);
+
+  // One step; every row's logits are kept, and the last row of every piece is sampled from.
+  void Step(const std::vector<RunnerPiece>& pieces);
+
+  const std::vector<int32_t>& tokens(int sequence) const { return tokens_[sequence]; }
+  const float* logits(int sequence, int position) const {
+    return logits_.data() + (int64_t{sequence} * kTokens + position) * vocab_;
+  }
+  const std::vector<float>& all_logits() const { return logits_; }
+  const StepOutput& output() const { return output_; }
+  Runner& runner() { return *runner_; }
+
+ private:
+  const int vocab_;
+  std::unique_ptr<Runner> runner_;
+  std::vector<std::vector<int32_t>> tokens_;
+  std::vector<std::vector<KvBlockId>> tables_;
+  std::vector<int32_t> all_rows_;
+  std::vector<float> logits_;  // (sequence, position, vocab)
+  StepOutput output_;
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_TESTS_UNIT_CPU_RUNNER_BENCH_H_
