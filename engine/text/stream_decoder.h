@@ -33,7 +33,7 @@ class StreamDecoder {
  private:
   const Tokenizer& tokenizer_;
   const bool skip_special_tokens_;
-  bool at_start_;
+  bool strip_space_;
   std::string pending_;
 };
 
