@@ -62,8 +62,8 @@ class Engine::Impl {
   }
 
   ~Impl() {
-    inbox_.StopAdmitting();
     stopping_.store(true);
+    inbox_.StopAdmitting();
     wake_.Set();
     thread_.join();
   }

@@ -75,11 +75,12 @@ void Sequence::End(absl::Status status) {
 
 GenerationEvent Sequence::TakeLastEvent(absl::Duration now) {
   M3_CHECK(finished());
-  GenerationEvent::Usage& usage = last_event_.usage.emplace();
+  GenerationEvent::Usage usage;
   usage.prompt_tokens = prompt_tokens();
   usage.completion_tokens = generated_;
   usage.queued = first_step.value_or(now) - submitted;
   if (first_token.has_value()) usage.time_to_first_token = *first_token - submitted;
+  last_event_.usage = usage;
   return std::move(last_event_);
 }
 
