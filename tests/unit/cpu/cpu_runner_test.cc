@@ -85,7 +85,7 @@ TEST(CpuRunnerTest, MatchesTheNaiveDecoder) {
           }
           worst = std::max(worst, difference / largest);
         }
-        EXPECT_LT(worst, dtype == DType::kF32 ? 1e-4 : 3e-2)
+        EXPECT_LT(worst, dtype == DType::kF32 ? 1e-5 : 3e-2)
             << "shape " << number << " " << NameOf(isa) << " " << NameOf(dtype) << " seed " << seed;
       }
     }

@@ -23,8 +23,8 @@ struct RandomTensor {
 
 std::vector<RandomTensor> TensorsOf(const ModelConfig& c) {
   std::vector<RandomTensor> tensors;
-  const auto matrix = [&](const std::string& name, int64_t out, int64_t in, float gain = 1) {
-    tensors.push_back({name + ".weight", {out, in}, 0, gain / std::sqrt(static_cast<float>(in))});
+  const auto matrix = [&](const std::string& name, int64_t out, int64_t in) {
+    tensors.push_back({name + ".weight", {out, in}, 0, 1 / std::sqrt(static_cast<float>(in))});
   };
   const auto bias = [&](bool present, const std::string& name, int64_t size) {
     if (present) tensors.push_back({name + ".bias", {size}, 0, 0.3f});
@@ -41,7 +41,7 @@ std::vector<RandomTensor> TensorsOf(const ModelConfig& c) {
     norm(layer + "post_attention_layernorm");
     for (const auto& [name, width] :
          {std::pair{"q", c.q_width()}, {"k", c.kv_width()}, {"v", c.kv_width()}}) {
-      matrix(layer + "self_attn." + name + "_proj", width, c.hidden, 1.5f);
+      matrix(layer + "self_attn." + name + "_proj", width, c.hidden);
       bias(c.qkv_bias, layer + "self_attn." + name + "_proj", width);
     }
     matrix(layer + "self_attn.o_proj", c.hidden, c.q_width());
