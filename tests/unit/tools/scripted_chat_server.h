@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/mutex.h"
 #include "memory3/v1/chat.grpc.pb.h"
+#include "memory3/v1/model.grpc.pb.h"
 
 namespace memory3 {
 
@@ -21,7 +23,7 @@ class ScriptedChatService : public v1::ChatService::Service {
  public:
   std::vector<std::string> answer;
   grpc::Status status;
-  bool hang = false;
+  std::atomic<bool> hang = false;
 
   grpc::Status Chat(grpc::ServerContext* context, const v1::ChatRequest* request,
                     grpc::ServerWriter<v1::ChatChunk>* writer) override {
@@ -53,6 +55,22 @@ class ScriptedChatService : public v1::ChatService::Service {
   v1::ChatRequest last_request_;
 };
 
+class ScriptedModelService : public v1::ModelService::Service {
+ public:
+  v1::Model model;
+
+  grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest*,
+                        v1::Model* response) override {
+    *response = model;
+    return grpc::Status::OK;
+  }
+  grpc::Status ListModels(grpc::ServerContext*, const v1::ListModelsRequest*,
+                          v1::ListModelsResponse* response) override {
+    *response->add_models() = model;
+    return grpc::Status::OK;
+  }
+};
+
 // Listens on a free loopback port for as long as it lives.
 class ScriptedChatServer {
  public:
@@ -61,6 +79,7 @@ class ScriptedChatServer {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service);
+    builder.RegisterService(&models);
     server_ = builder.BuildAndStart();
   }
   ~ScriptedChatServer() { server_->Shutdown(); }
@@ -69,6 +88,7 @@ class ScriptedChatServer {
   void SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus(serving); }
 
   ScriptedChatService service;
+  ScriptedModelService models;
 
  private:
   int port_ = 0;
