@@ -24,7 +24,10 @@ bool IsFloat(const Value& value) { return value.As<double>() != nullptr; }
 bool IsBoolean(const Value& value) { return value.As<bool>() != nullptr; }
 bool IsTrueValue(const Value& value) { return IsBoolean(value) && *value.As<bool>(); }
 bool IsFalseValue(const Value& value) { return IsBoolean(value) && !*value.As<bool>(); }
-bool IsCallable(const Value& value) { return value.AsCallable() != nullptr || value.IsUndefined(); }
+bool IsIterableValue(const Value& value) { return IsIterable(value) || value.AsLoop() != nullptr; }
+bool IsCallable(const Value& value) {
+  return value.AsCallable() != nullptr || value.AsLoop() != nullptr || value.IsUndefined();
+}
 // As in Jinja2, everything with a length and items: strings, dictionaries and the undefined too.
 bool IsSequence(const Value& value) {
   const Sequence* sequence = value.AsSequence();
@@ -40,7 +43,7 @@ struct NamedPredicate {
 };
 constexpr NamedPredicate kPredicates[] = {
     {"defined", IsDefined},   {"undefined", IsUndefined}, {"none", IsNone},
-    {"string", IsString},     {"mapping", IsMapping},     {"iterable", IsIterable},
+    {"string", IsString},     {"mapping", IsMapping},     {"iterable", IsIterableValue},
     {"sequence", IsSequence}, {"number", IsNumber},       {"integer", IsInteger},
     {"float", IsFloat},       {"boolean", IsBoolean},     {"true", IsTrueValue},
     {"false", IsFalseValue},  {"callable", IsCallable},
