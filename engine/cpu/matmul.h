@@ -23,7 +23,8 @@ namespace memory3 {
 
 // Weights (out, in) in the layout the kernels of one instruction set read: panels of columns with
 // their inputs interleaved, zero-padded. bf16 weights multiply bf16-rounded inputs with f32
-// accumulation; f32 weights stay f32 throughout.
+// accumulation; f32 weights stay f32 throughout. With kAvx512Bf16, bf16 products take subnormal
+// numbers for zero (vdpbf16ps knows no others); everywhere else they count.
 class PackedMatrix {
  public:
   // Several tensors with the same number of inputs are stacked along the outputs (q, k, v in one
@@ -50,8 +51,8 @@ class PackedMatrix {
   AlignedBuffer data_;
 };
 
-// Inputs of a product in the form its kernels read (bf16 pairs or f32), reused from call to call.
-// Sized for max_rows once.
+// Inputs of a product in the form its kernels read (bf16 pairs or f32, rows interleaved), reused
+// from call to call. Sized for max_rows once.
 class PackedInput {
  public:
   PackedInput(int64_t max_rows, int64_t max_inputs);
@@ -59,14 +60,14 @@ class PackedInput {
   void Set(const float* x, int64_t rows, int64_t inputs, DType dtype, ThreadPool& pool);
   const uint8_t* data() const { return data_.data(); }
   int64_t rows() const { return rows_; }
-  int64_t stride_bytes() const {
-    return stride_bytes_;
-  }  // not a multiple of 4096: rows must not collide in the L1 cache
+  int64_t inputs() const { return inputs_; }
+  DType dtype() const { return dtype_; }
 
  private:
   AlignedBuffer data_;
   int64_t rows_ = 0;
-  int64_t stride_bytes_ = 0;
+  int64_t inputs_ = 0;
+  DType dtype_ = DType::kF32;
 };
 
 // y (rows, w.outputs()) = x W^T + bias; row stride of y is y_stride floats. bias: outputs() floats

@@ -1,39 +1,40 @@
-// Sizes of packed weights and inputs. Internal to the matrix product.
+// Sizes and places of packed weights and inputs; the layout itself is described in
+// matmul_kernels.h. Internal to the matrix product.
 #ifndef MEMORY3_ENGINE_CPU_PACKED_LAYOUT_H_
 #define MEMORY3_ENGINE_CPU_PACKED_LAYOUT_H_
 
 #include <cstdint>
 
+#include "engine/base/thread_pool.h"
 #include "engine/cpu/matmul_kernels.h"
 #include "engine/model/safetensors.h"
 
 namespace memory3 {
 
-inline int64_t RoundUp(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
+inline int64_t DivideUp(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
 // Inputs of one step: a pair of bf16 or one float, 4 bytes either way.
-inline int64_t InputsPerStep(DType dtype) { return 4 / SizeOf(dtype); }
+inline int64_t InputsPerStep(DType dtype) { return kStepInputBytes / SizeOf(dtype); }
+inline int64_t InputsPerChunk(DType dtype) { return kChunkSteps * InputsPerStep(dtype); }
 
-// Steps of a product over `inputs`, the padding included.
-inline int64_t PackedSteps(int64_t inputs, DType dtype) {
-  return RoundUp((inputs + InputsPerStep(dtype) - 1) / InputsPerStep(dtype), kUnrolledSteps);
+// Chunks of a product over `inputs`, the padding included.
+inline int64_t PackedChunks(int64_t inputs, DType dtype) {
+  return DivideUp(inputs, InputsPerChunk(dtype));
 }
 
 inline int64_t PanelBytes(int64_t inputs, DType dtype) {
-  return PackedSteps(inputs, dtype) * kStepBytes;
+  return PackedChunks(inputs, dtype) * kChunkBytes;
 }
 
 inline int64_t PackedRowBytes(int64_t inputs, DType dtype) {
-  return PackedSteps(inputs, dtype) * 4;
+  return PackedChunks(inputs, dtype) * kCacheLineBytes;
 }
 
-// Rows a multiple of 4096 bytes apart would share one set of the L1 cache: a line more moves them
-// to neighbouring sets.
-inline int64_t InputStride(int64_t inputs, DType dtype) {
-  const int64_t bytes = RoundUp(PackedRowBytes(inputs, dtype), kCacheLineBytes);
-  return bytes % 4096 == 0 ? bytes + kCacheLineBytes : bytes;
+// How packed rows are divided into tiles of nearly equal height.
+inline int64_t InputTiles(int64_t rows) { return DivideUp(rows, kInputTileRows); }
+inline Range RowsOfTile(int64_t rows, int64_t tile) {
+  const auto tiles = static_cast<int>(InputTiles(rows));
+  return ShareOf(rows, static_cast<int>(tile), tiles);
 }
 
 }  // namespace memory3

@@ -58,8 +58,9 @@ TEST_P(MatMulTest, AgreesWithDoublePrecision) {
   std::mt19937 random(seed);
   ThreadPool pool(2);
   for (int round = 0; round < 40; ++round) {
-    const int64_t inputs = 1 + random() % 200, first = 1 + random() % 70,
-                  second = 1 + random() % 70;
+    // Every eighth product is long enough for several blocks of inputs.
+    const int64_t inputs = round % 8 == 7 ? 1000 + random() % 1500 : 1 + random() % 200;
+    const int64_t first = 1 + random() % 70, second = 1 + random() % 70;
     const int64_t rows = 1 + random() % 70, outputs = first + second,
                   stride = outputs + random() % 5;
     const OwnedTensor a(first, inputs, random), b(second, inputs, random);
@@ -101,7 +102,8 @@ TEST_P(MatMulTest, AgreesWithDoublePrecision) {
 TEST_P(MatMulTest, ARowsBitsDoNotDependOnTheOtherRowsOrOnThreads) {
   const auto [isa, dtype] = GetParam();
   std::mt19937 random(7);
-  constexpr int64_t kRows = 40, kInputs = 150, kOutputs = 100;
+  // Several blocks of inputs, the last one short; a panel that is only partly filled.
+  constexpr int64_t kRows = 40, kInputs = 2093, kOutputs = 70;
   const OwnedTensor weights(kOutputs, kInputs, random);
   const std::vector<float> x = RandomFloats(kRows * kInputs, random);
   ThreadPool one(1);
@@ -122,6 +124,53 @@ TEST_P(MatMulTest, ARowsBitsDoNotDependOnTheOtherRowsOrOnThreads) {
       MatMul(pool, w, input, nullptr, false, y.data(), kOutputs);
       ASSERT_EQ(std::memcmp(y.data(), &alone[first * kOutputs], y.size() * sizeof(float)), 0)
           << rows << " rows, " << threads << " threads";
+    }
+  }
+}
+
+// More rows than one thread takes through a panel at once.
+TEST_P(MatMulTest, ManyRowsGiveTheBitsOfOne) {
+  const auto [isa, dtype] = GetParam();
+  std::mt19937 random(9);
+  constexpr int64_t kRows = 515, kInputs = 1100, kOutputs = 40;
+  const OwnedTensor weights(kOutputs, kInputs, random);
+  const std::vector<float> x = RandomFloats(kRows * kInputs, random);
+  const std::vector<float> bias = RandomFloats(kOutputs, random);
+  const std::vector<float> residual = RandomFloats(kRows * kOutputs, random);
+  ThreadPool pool(2);
+  const PackedMatrix w = PackedMatrix::Pack({&weights.tensor}, dtype, isa, pool);
+  PackedInput input(kRows, kInputs);
+  std::vector<float> together = residual;
+  input.Set(x.data(), kRows, kInputs, dtype, pool);
+  MatMul(pool, w, input, bias.data(), true, together.data(), kOutputs);
+  for (int64_t row = 0; row < kRows; ++row) {
+    std::vector<float> alone(&residual[row * kOutputs], &residual[row * kOutputs] + kOutputs);
+    input.Set(&x[row * kInputs], 1, kInputs, dtype, pool);
+    MatMul(pool, w, input, bias.data(), true, alone.data(), kOutputs);
+    ASSERT_EQ(std::memcmp(alone.data(), &together[row * kOutputs], kOutputs * sizeof(float)), 0)
+        << "row " << row;
+  }
+}
+
+// What is not finite stays in its row.
+TEST_P(MatMulTest, KeepsNanAndInfinityInTheirRow) {
+  const auto [isa, dtype] = GetParam();
+  std::mt19937 random(10);
+  constexpr int64_t kRows = 14, kInputs = 45, kOutputs = 33;
+  const OwnedTensor weights(kOutputs, kInputs, random);
+  std::vector<float> x = RandomFloats(kRows * kInputs, random);
+  x[3 * kInputs + 44] = std::nanf("");
+  x[9 * kInputs] = INFINITY;
+  ThreadPool pool(1);
+  const PackedMatrix w = PackedMatrix::Pack({&weights.tensor}, dtype, isa, pool);
+  PackedInput input(kRows, kInputs);
+  input.Set(x.data(), kRows, kInputs, dtype, pool);
+  std::vector<float> y(kRows * kOutputs);
+  MatMul(pool, w, input, nullptr, false, y.data(), kOutputs);
+  for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t output = 0; output < kOutputs; ++output) {
+      ASSERT_EQ(std::isfinite(y[row * kOutputs + output]), row != 3 && row != 9)
+          << row << ", " << output;
     }
   }
 }
@@ -152,14 +201,6 @@ INSTANTIATE_TEST_SUITE_P(All, MatMulTest,
                                          Case{CpuIsa::kAvx512Bf16, DType::kF32},
                                          Case{CpuIsa::kAvx512Bf16, DType::kBF16}),
                          CaseName);
-
-TEST(PackedInput, KeepsRowsOffTheSameCacheSet) {
-  PackedInput input(2, 2048);
-  ThreadPool pool(1);
-  const std::vector<float> x(2 * 2048);
-  input.Set(x.data(), 2, 2048, DType::kBF16, pool);
-  EXPECT_NE(input.stride_bytes() % 4096, 0);
-}
 
 }  // namespace
 }  // namespace memory3
