@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <barrier>
 #include <chrono>
 #include <cstdint>
-#include <thread>
-#include <vector>
 
 #include "engine/base/aligned_buffer.h"
 #include "engine/base/cpu_count.h"
+#include "engine/base/thread_pool.h"
 #include "tools/peak_loops.h"
 
 namespace memory3 {
@@ -18,39 +16,27 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kMeasuringTime = std::chrono::milliseconds(900);
-// Many times any cache, and a pass about as long as a decode step: what can be had for a
-// millisecond between two neighbours is no ceiling.
+// Many times any cache: a pass reads the part of it that was read longest ago.
 constexpr int64_t kReadBytes = int64_t{512} << 20;
+// All threads together. About as long as one matrix product, so that the scheduler interrupts as
+// little of either: with longer passes, products on a busy machine seem faster than its memory.
+constexpr int64_t kReadPassBytes = int64_t{32} << 20;
 // A few milliseconds of arithmetic: long beside the start of a pass, short beside a neighbour's
 // time slice.
 constexpr int64_t kPeakLoops = 1'000'000;
 
-// Runs body(thread) on all threads at once, again and again; the seconds of the fastest pass.
+// Runs body(thread, pass) on all threads at once, again and again; the seconds of the fastest pass.
+// On the same kind of pool as the products it is compared with, so that both meet the scheduler
+// alike.
 template <typename Body>
-double FastestPass(int threads, const Body& body) {
+double FastestPass(ThreadPool& pool, const Body& body) {
   double fastest = 1e30;
-  bool stop = false;  // written by the completion step alone, while every thread waits
-  Clock::time_point began;
+  int64_t pass = 0;
   const Clock::time_point end = Clock::now() + kMeasuringTime;
-  std::barrier start(threads, [&]() noexcept {
-    stop = Clock::now() > end;
-    began = Clock::now();
-  });
-  std::barrier finish(threads, [&]() noexcept {
+  for (Clock::time_point began = Clock::now(); began < end; began = Clock::now(), ++pass) {
+    pool.Run([&](int thread, int) { body(thread, pass); });
     fastest = std::min(fastest, std::chrono::duration<double>(Clock::now() - began).count());
-  });
-  const auto work = [&](int thread) {
-    while (true) {
-      start.arrive_and_wait();
-      if (stop) return;
-      body(thread);
-      finish.arrive_and_wait();
-    }
-  };
-  std::vector<std::thread> others;
-  for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
-  work(0);
-  for (std::thread& other : others) other.join();
+  }
   return fastest;
 }
 
@@ -77,32 +63,36 @@ uint64_t ReadAll(const Vector* from, int64_t count) {
   return all[0] | all[1];
 }
 
-double MeasureRead(int threads) {
+double MeasureRead(ThreadPool& pool) {
+  const int threads = pool.threads();
   constexpr int64_t kVectorBytes = sizeof(Vector);
-  const int64_t blocks =
-      std::max<int64_t>(1, kReadBytes / kVectorBytes / kVectorsPerBlock / threads);
-  const int64_t share = blocks * kVectorsPerBlock;
-  AlignedBuffer buffer(share * threads * kVectorBytes);
+  constexpr int64_t kBlockBytes = kVectorsPerBlock * kVectorBytes;
+  const int64_t per_pass =
+      std::max<int64_t>(1, kReadPassBytes / kBlockBytes / threads) * kVectorsPerBlock;
+  const int64_t passes = std::max<int64_t>(1, kReadBytes / kVectorBytes / per_pass / threads);
+  AlignedBuffer buffer(passes * per_pass * threads * kVectorBytes);
   const auto* vectors = reinterpret_cast<const Vector*>(buffer.data());
   std::atomic<uint64_t> sink{0};  // keeps the reads alive
-  const double seconds = FastestPass(
-      threads, [&](int thread) { sink.fetch_or(ReadAll(vectors + thread * share, share)); });
-  return static_cast<double>(share * threads * kVectorBytes) / seconds;
+  const double seconds = FastestPass(pool, [&](int thread, int64_t pass) {
+    const int64_t begin = (pass % passes * threads + thread) * per_pass;
+    sink.fetch_or(ReadAll(vectors + begin, per_pass));
+  });
+  return static_cast<double>(per_pass * threads * kVectorBytes) / seconds;
 }
 
-double MeasurePeak(int threads) {
+double MeasurePeak(ThreadPool& pool) {
   const PeakLoop loop = BestPeakLoop();
-  const double seconds = FastestPass(threads, [&](int) { loop.run(kPeakLoops); });
-  return static_cast<double>(loop.flops_per_loop * kPeakLoops * threads) / seconds;
+  const double seconds = FastestPass(pool, [&](int, int64_t) { loop.run(kPeakLoops); });
+  return static_cast<double>(loop.flops_per_loop * kPeakLoops * pool.threads()) / seconds;
 }
 
 }  // namespace
 
 MachineCeiling MeasureMachineCeiling(int threads) {
-  if (threads <= 0) threads = UsableCores();
+  ThreadPool pool(threads > 0 ? threads : UsableCores());
   MachineCeiling ceiling;
-  ceiling.read_bytes_per_second = MeasureRead(threads);
-  ceiling.bf16_flops_per_second = MeasurePeak(threads);
+  ceiling.read_bytes_per_second = MeasureRead(pool);
+  ceiling.bf16_flops_per_second = MeasurePeak(pool);
   return ceiling;
 }
 

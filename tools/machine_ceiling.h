@@ -13,7 +13,9 @@ struct MachineCeiling {
 };
 
 // Takes about two seconds and half a gigabyte, on `threads` threads of its own (0: one per core
-// this process may use). The best of many short passes: a neighbour can only make one slower.
+// this process may use). The best of many short passes: a neighbour can only make one slower. On a
+// machine that is busy throughout, no pass may get all its cores, and what is measured later may
+// exceed this: trust shares from an idle machine only.
 MachineCeiling MeasureMachineCeiling(int threads);
 
 }  // namespace memory3
