@@ -9,6 +9,8 @@ find_package(nlohmann_json CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+# The HTTP server behind prometheus-cpp's exposer; it ships no configuration of its own.
+find_library(CIVETWEB_LIBRARY civetweb REQUIRED)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 if(M3_BUILD_TESTS)
   find_package(GTest CONFIG REQUIRED)

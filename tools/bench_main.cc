@@ -13,7 +13,7 @@
 #include "absl/time/clock.h"
 #include "tools/bench_commands.h"
 #include "tools/bench_report.h"
-#include "tools/flag_help.h"
+#include "engine/base/flag_help.h"
 
 ABSL_FLAG(std::string, format, "markdown", "Of the report: markdown or json.");
 

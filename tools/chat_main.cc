@@ -20,7 +20,7 @@
 #include "tools/chat_answer.h"
 #include "tools/chat_flags.h"
 #include "tools/chat_session.h"
-#include "tools/flag_help.h"
+#include "engine/base/flag_help.h"
 #include "tools/interrupts.h"
 #include "tools/rpc_client.h"
 

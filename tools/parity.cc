@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/cpu/cpu_runner.h"
-#include "tools/flag_help.h"
+#include "engine/base/flag_help.h"
 #include "tools/parity_case.h"
 #include "tools/parity_run.h"
 

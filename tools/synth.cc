@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/cpu_count.h"
 #include "engine/base/status_macros.h"
-#include "tools/flag_help.h"
+#include "engine/base/flag_help.h"
 #include "tools/synth_model.h"
 
 ABSL_FLAG(std::string, out, "", "folder to write; made when it does not exist");

@@ -1,51 +1,35 @@
 #include "engine/text/sentencepiece_model.h"
 
-#include <sentencepiece_processor.h>
+#include <dlfcn.h>
 
 namespace memory3 {
 namespace {
 
-absl::string_view View(std::string_view text) {
-  return absl::string_view(text.data(), text.size());
+// The module's own symbols come first for the module (DEEPBIND) and stay inside it (LOCAL). The
+// sanitizers' runtimes refuse DEEPBIND; their builds do without, which is safe where the program
+// has no protobuf of its own.
+constexpr int DlopenMode() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return RTLD_NOW | RTLD_LOCAL;
+#else
+  return RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+#endif
 }
 
 }  // namespace
 
-class SentencePieceModel::Impl {
- public:
-  sentencepiece::SentencePieceProcessor processor;
-};
-
 std::unique_ptr<SentencePieceModel> SentencePieceModel::Load(std::string_view bytes,
                                                              std::string* error) {
-  auto impl = std::make_unique<Impl>();
-  const sentencepiece::util::Status status = impl->processor.LoadFromSerializedProto(View(bytes));
-  if (!status.ok()) {
-    *error = status.ToString();
+  // Stays loaded: models made by it may live until the program ends. Found through the program's
+  // own run path.
+  void* module = dlopen(kSentencePieceModule, DlopenMode());
+  void* factory = module == nullptr ? nullptr : dlsym(module, kSentencePieceFactory);
+  if (factory == nullptr) {
+    *error = dlerror();
     return nullptr;
   }
-  return std::unique_ptr<SentencePieceModel>(new SentencePieceModel(std::move(impl)));
+  return std::unique_ptr<SentencePieceModel>(
+      reinterpret_cast<SentencePieceFactory>(factory)(bytes.data(), bytes.size(), error));
 }
-
-SentencePieceModel::SentencePieceModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-SentencePieceModel::~SentencePieceModel() = default;
-
-std::vector<int32_t> SentencePieceModel::Encode(std::string_view text) const {
-  return impl_->processor.EncodeAsIds(View(text));
-}
-std::string SentencePieceModel::Decode(const std::vector<int32_t>& ids) const {
-  return impl_->processor.DecodeIds(ids);
-}
-int SentencePieceModel::size() const { return impl_->processor.GetPieceSize(); }
-int32_t SentencePieceModel::bos_id() const { return impl_->processor.bos_id(); }
-int32_t SentencePieceModel::unk_id() const { return impl_->processor.unk_id(); }
-int32_t SentencePieceModel::PieceToId(std::string_view piece) const {
-  return impl_->processor.PieceToId(View(piece));
-}
-std::string_view SentencePieceModel::IdToPiece(int32_t id) const {
-  return impl_->processor.IdToPiece(id);
-}
-bool SentencePieceModel::IsControl(int32_t id) const { return impl_->processor.IsControl(id); }
-bool SentencePieceModel::IsByte(int32_t id) const { return impl_->processor.IsByte(id); }
 
 }  // namespace memory3

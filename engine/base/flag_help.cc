@@ -1,4 +1,4 @@
-#include "tools/flag_help.h"
+#include "engine/base/flag_help.h"
 
 #include <cstdio>
 #include <map>

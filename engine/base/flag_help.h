@@ -7,8 +7,8 @@
 //
 // absl's own page lists only the flags of the file that holds main, without an order, and ends with
 // status 1.
-#ifndef MEMORY3_TOOLS_FLAG_HELP_H_
-#define MEMORY3_TOOLS_FLAG_HELP_H_
+#ifndef MEMORY3_ENGINE_BASE_FLAG_HELP_H_
+#define MEMORY3_ENGINE_BASE_FLAG_HELP_H_
 
 #include <string>
 #include <vector>
@@ -30,4 +30,4 @@ bool PrintHelpIfAsked(int argc, char** argv, const HelpPage& page);
 
 }  // namespace memory3
 
-#endif  // MEMORY3_TOOLS_FLAG_HELP_H_
+#endif  // MEMORY3_ENGINE_BASE_FLAG_HELP_H_

@@ -1,0 +1,205 @@
+#include "server/flags.h"
+
+#include <limits>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "engine/base/field_error.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/string_views.h"
+#include "engine/sampling/sampler.h"
+#include "server/byte_size.h"
+
+using memory3::ByteSize;
+
+ABSL_FLAG(std::string, model_dir, "",
+          "Hugging Face folder of the model: config.json, *.safetensors, tokenizer");
+ABSL_FLAG(std::string, served_model_name, "",
+          "name in requests and answers; several, separated by commas, are aliases. Default: the "
+          "folder's name");
+ABSL_FLAG(std::string, listen_address, "127.0.0.1:8470",
+          "host:port or unix:PATH; several, separated by commas. Port 0 takes a free one");
+ABSL_FLAG(std::string, metrics_address, "127.0.0.1:9464",
+          "host:port of /metrics, /healthz and /readyz over HTTP; empty turns them off");
+ABSL_FLAG(std::string, port_file, "",
+          "file that gets the number of the gRPC port once it is bound");
+ABSL_FLAG(std::string, device, "auto", "cpu, or auto, which takes the best device of this build");
+ABSL_FLAG(std::string, dtype, "bf16",
+          "weights and KV cache: bf16, or f32 (twice the memory, half the speed)");
+ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core the process may use");
+ABSL_FLAG(int, max_sequences, 64, "sequences that run at once");
+ABSL_FLAG(int, max_batch_tokens, 256,
+          "rows of one step: decoding sequences first, then prompt tokens");
+ABSL_FLAG(int, max_context, 0,
+          "tokens of one sequence, prompt and answer together; 0: the model's own limit");
+ABSL_FLAG(ByteSize, kv_cache_bytes, ByteSize{},
+          "memory of the KV cache (512MiB, 2GiB ...); 0: for --max_sequences whole contexts, at "
+          "most 2 GiB");
+ABSL_FLAG(int, max_queued_requests, 256,
+          "requests that wait for a place; more are refused at once");
+ABSL_FLAG(int64_t, max_queued_prompt_tokens, 1 << 20,
+          "prompt tokens of waiting requests; more are refused at once");
+ABSL_FLAG(int, max_completion_tokens, 0, "longest answer, tokens; 0: what the context leaves");
+ABSL_FLAG(int, max_stream_events, 1024, "events buffered for one reader; a slower one is cut off");
+ABSL_FLAG(int, max_active_calls, 1024, "chat calls in progress; more are refused at once");
+ABSL_FLAG(int, request_threads, 2, "threads that parse, render and tokenize requests");
+ABSL_FLAG(float, default_temperature, 1.0f, "temperature of requests that give none");
+ABSL_FLAG(int, default_top_k, 0, "top_k of requests that give none; 0: all");
+ABSL_FLAG(float, default_top_p, 1.0f, "top_p of requests that give none");
+ABSL_FLAG(float, default_min_p, 0.0f, "min_p of requests that give none");
+ABSL_FLAG(float, default_repetition_penalty, 1.0f, "repetition_penalty of requests that give none");
+ABSL_FLAG(ByteSize, max_request_bytes, ByteSize{4 << 20}, "largest request message");
+ABSL_FLAG(int, max_concurrent_streams, 256, "calls in progress on one connection");
+ABSL_FLAG(ByteSize, max_metadata_bytes, ByteSize{16 << 10}, "largest metadata of a call");
+ABSL_FLAG(ByteSize, grpc_memory, ByteSize{int64_t{512} << 20},
+          "memory of gRPC's buffers, all connections together");
+ABSL_FLAG(int, grpc_max_threads, 64, "threads gRPC may start");
+ABSL_FLAG(absl::Duration, max_connection_age, absl::Minutes(30),
+          "age at which a connection is closed");
+ABSL_FLAG(absl::Duration, max_connection_age_grace, absl::Minutes(10),
+          "time its calls have left to end");
+ABSL_FLAG(absl::Duration, keepalive_time, absl::Minutes(1),
+          "silence after which a connection is probed");
+ABSL_FLAG(absl::Duration, keepalive_timeout, absl::Seconds(20),
+          "time a probed client has to answer");
+ABSL_FLAG(absl::Duration, stuck_after, absl::Seconds(60),
+          "a step that takes longer makes liveness fail");
+ABSL_FLAG(absl::Duration, shutdown_grace, absl::Seconds(30),
+          "time that streams have to end after SIGTERM");
+ABSL_FLAG(std::string, log_format, "text", "text or json");
+
+namespace memory3 {
+namespace {
+
+absl::Status FlagError(absl::string_view flag, absl::string_view problem) {
+  return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", problem));
+}
+
+template <typename T>
+absl::Status CheckRange(absl::string_view flag, T value, T min, T max) {
+  if (value >= min && value <= max) return absl::OkStatus();
+  return FlagError(flag, absl::StrCat("must be in [", min, ", ", max, "], got ", value));
+}
+
+absl::Status CheckDuration(absl::string_view flag, absl::Duration value) {
+  if (value > absl::ZeroDuration() && value < absl::Hours(24 * 365)) return absl::OkStatus();
+  return FlagError(
+      flag, absl::StrCat("must be above 0 and below a year, got ", absl::FormatDuration(value)));
+}
+
+std::vector<std::string> SplitList(const std::string& list) {
+  return absl::StrSplit(list, ',', absl::SkipWhitespace());
+}
+
+absl::Status ReadModelFlags(ServerOptions* options) {
+  options->model_dir = absl::GetFlag(FLAGS_model_dir);
+  if (options->model_dir.empty()) return FlagError("model_dir", "missing; see --help");
+  options->model_names = SplitList(absl::GetFlag(FLAGS_served_model_name));
+  const std::string device = absl::GetFlag(FLAGS_device);
+  if (device == "cuda") return FlagError("device", "this build has no CUDA runner; use cpu");
+  if (device != "cpu" && device != "auto")
+    return FlagError("device", absl::StrCat("'", device, "' is not cpu or auto"));
+  const std::string dtype = absl::GetFlag(FLAGS_dtype);
+  if (dtype != "bf16" && dtype != "f32")
+    return FlagError("dtype", absl::StrCat("'", dtype, "' is not bf16 or f32"));
+  options->dtype = dtype == "bf16" ? DType::kBF16 : DType::kF32;
+  options->threads = absl::GetFlag(FLAGS_threads);
+  M3_RETURN_IF_ERROR(CheckRange("threads", options->threads, 0, 1024));
+  options->max_context = absl::GetFlag(FLAGS_max_context);
+  M3_RETURN_IF_ERROR(CheckRange("max_context", options->max_context, 0, 1 << 28));
+  options->kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes).bytes;
+  return absl::OkStatus();
+}
+
+absl::Status ReadLimitFlags(ServerOptions* options) {
+  const struct {
+    absl::string_view name;
+    const absl::Flag<int>& flag;
+    int* to;
+    int max;
+  } counts[] = {
+      {"max_sequences", FLAGS_max_sequences, &options->max_sequences, 1 << 14},
+      {"max_batch_tokens", FLAGS_max_batch_tokens, &options->max_batch_tokens, 1 << 16},
+      {"max_queued_requests", FLAGS_max_queued_requests, &options->max_queued_requests, 1 << 20},
+      {"max_stream_events", FLAGS_max_stream_events, &options->max_stream_events, 1 << 20},
+      {"max_active_calls", FLAGS_max_active_calls, &options->max_active_calls, 1 << 20},
+      {"request_threads", FLAGS_request_threads, &options->request_threads, 256},
+      {"max_concurrent_streams", FLAGS_max_concurrent_streams,
+       &options->grpc.max_concurrent_streams, 1 << 20},
+      {"grpc_max_threads", FLAGS_grpc_max_threads, &options->grpc.max_threads, 1 << 14}};
+  for (const auto& count : counts) {
+    *count.to = absl::GetFlag(count.flag);
+    M3_RETURN_IF_ERROR(CheckRange(count.name, *count.to, 1, count.max));
+  }
+  options->max_completion_tokens = absl::GetFlag(FLAGS_max_completion_tokens);
+  M3_RETURN_IF_ERROR(
+      CheckRange("max_completion_tokens", options->max_completion_tokens, 0, 1 << 28));
+  options->max_queued_prompt_tokens = absl::GetFlag(FLAGS_max_queued_prompt_tokens);
+  return CheckRange("max_queued_prompt_tokens", options->max_queued_prompt_tokens, int64_t{1},
+                    int64_t{1} << 40);
+}
+
+absl::Status ReadSamplingFlags(ServerOptions* options) {
+  SamplingParams& sampling = options->default_sampling;
+  sampling.temperature = absl::GetFlag(FLAGS_default_temperature);
+  sampling.top_k = absl::GetFlag(FLAGS_default_top_k);
+  sampling.top_p = absl::GetFlag(FLAGS_default_top_p);
+  sampling.min_p = absl::GetFlag(FLAGS_default_min_p);
+  sampling.repetition_penalty = absl::GetFlag(FLAGS_default_repetition_penalty);
+  const absl::Status valid = Validate(sampling, std::numeric_limits<int>::max());
+  return valid.ok() ? valid
+                    : absl::InvalidArgumentError(absl::StrCat("--default_", valid.message()));
+}
+
+absl::Status ReadGrpcFlags(ServerOptions* options) {
+  GrpcLimits& grpc = options->grpc;
+  const int64_t request_bytes = absl::GetFlag(FLAGS_max_request_bytes).bytes;
+  M3_RETURN_IF_ERROR(
+      CheckRange("max_request_bytes", request_bytes, int64_t{1024}, int64_t{1} << 30));
+  grpc.max_request_bytes = static_cast<int>(request_bytes);
+  const int64_t metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes).bytes;
+  M3_RETURN_IF_ERROR(
+      CheckRange("max_metadata_bytes", metadata_bytes, int64_t{1024}, int64_t{1} << 24));
+  grpc.max_metadata_bytes = static_cast<int>(metadata_bytes);
+  grpc.memory_bytes = absl::GetFlag(FLAGS_grpc_memory).bytes;
+  M3_RETURN_IF_ERROR(
+      CheckRange("grpc_memory", grpc.memory_bytes, int64_t{16} << 20, int64_t{1} << 40));
+  const struct {
+    absl::string_view name;
+    const absl::Flag<absl::Duration>& flag;
+    absl::Duration* to;
+  } durations[] = {
+      {"max_connection_age", FLAGS_max_connection_age, &grpc.max_connection_age},
+      {"max_connection_age_grace", FLAGS_max_connection_age_grace, &grpc.max_connection_age_grace},
+      {"keepalive_time", FLAGS_keepalive_time, &grpc.keepalive_time},
+      {"keepalive_timeout", FLAGS_keepalive_timeout, &grpc.keepalive_timeout},
+      {"stuck_after", FLAGS_stuck_after, &options->stuck_after},
+      {"shutdown_grace", FLAGS_shutdown_grace, &options->shutdown_grace}};
+  for (const auto& duration : durations) {
+    *duration.to = absl::GetFlag(duration.flag);
+    M3_RETURN_IF_ERROR(CheckDuration(duration.name, *duration.to));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> OptionsFromFlags() {
+  ServerOptions options;
+  M3_RETURN_IF_ERROR(ReadModelFlags(&options));
+  M3_RETURN_IF_ERROR(ReadLimitFlags(&options));
+  M3_RETURN_IF_ERROR(ReadSamplingFlags(&options));
+  M3_RETURN_IF_ERROR(ReadGrpcFlags(&options));
+  options.listen_addresses = SplitList(absl::GetFlag(FLAGS_listen_address));
+  if (options.listen_addresses.empty()) return FlagError("listen_address", "is empty");
+  options.metrics_address = absl::GetFlag(FLAGS_metrics_address);
+  options.port_file = absl::GetFlag(FLAGS_port_file);
+  const std::string format = absl::GetFlag(FLAGS_log_format);
+  if (format != "text" && format != "json")
+    return FlagError("log_format", absl::StrCat("'", format, "' is not text or json"));
+  options.log_format = format == "json" ? LogFormat::kJson : LogFormat::kText;
+  return options;
+}
+
+}  // namespace memory3

@@ -1,0 +1,63 @@
+// Everything that can be set about a server. The flags of memory3-server fill it in
+// (server/flags.cc); tests do so directly.
+#ifndef MEMORY3_SERVER_OPTIONS_H_
+#define MEMORY3_SERVER_OPTIONS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/model/safetensors.h"
+#include "engine/runner/sampling_params.h"
+#include "server/log.h"
+
+namespace memory3 {
+
+struct GrpcLimits {
+  int max_request_bytes = 4 << 20;
+  int max_concurrent_streams = 256;  // per connection
+  int max_metadata_bytes = 16 << 10;
+  int64_t memory_bytes = int64_t{512} << 20;  // of gRPC's own buffers, all connections together
+  int max_threads = 64;
+  // Long connections defeat balancing: they are closed at this age, calls in progress given the
+  // grace.
+  absl::Duration max_connection_age = absl::Minutes(30);
+  absl::Duration max_connection_age_grace = absl::Minutes(10);
+  absl::Duration keepalive_time = absl::Minutes(1);
+  absl::Duration keepalive_timeout = absl::Seconds(20);
+};
+
+struct ServerOptions {
+  std::filesystem::path model_dir;
+  std::vector<std::string>
+      model_names;  // the first is the one in answers; empty: the folder's name
+  std::vector<std::string> listen_addresses = {
+      "127.0.0.1:8470"};                           // host:port or unix:PATH; port 0: a free one
+  std::string metrics_address = "127.0.0.1:9464";  // empty: off
+  std::filesystem::path port_file;                 // gets the gRPC port once bound; empty: none
+
+  DType dtype = DType::kBF16;
+  int threads = 0;  // 0: one per usable core
+  int max_sequences = 64;
+  int max_batch_tokens = 256;
+  int max_context = 0;         // 0: the model's
+  int64_t kv_cache_bytes = 0;  // 0: the runner's default
+  int max_queued_requests = 256;
+  int64_t max_queued_prompt_tokens = 1 << 20;
+  int max_completion_tokens = 0;  // 0: what the context allows
+  int max_stream_events = 1024;
+  int max_active_calls = 1024;
+  int request_threads = 2;  // parse, render and tokenize requests
+  SamplingParams default_sampling;
+
+  GrpcLimits grpc;
+  absl::Duration stuck_after = absl::Seconds(60);
+  absl::Duration shutdown_grace = absl::Seconds(30);
+  LogFormat log_format = LogFormat::kText;
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_SERVER_OPTIONS_H_

@@ -1,0 +1,233 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/base/status_macros.h"
+#include "server/front.h"
+#include "server/health_service.h"
+#include "server/http_endpoint.h"
+#include "server/model_loader.h"
+#include "server/services.h"
+#include "server/version.h"
+
+namespace memory3 {
+namespace {
+
+// Requests that wait to be parsed; each is at most max_request_bytes.
+constexpr int kMaxPendingRequests = 256;
+// gRPC's own calls have this long to wind up when the server goes.
+constexpr absl::Duration kGrpcShutdown = absl::Seconds(2);
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(duration), INT_MAX));
+}
+
+void SetLimits(const GrpcLimits& limits, grpc::ServerBuilder& builder) {
+  grpc::ResourceQuota quota("memory3-server");
+  quota.Resize(static_cast<size_t>(limits.memory_bytes)).SetMaxThreads(limits.max_threads);
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(limits.max_request_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                             Milliseconds(limits.max_connection_age));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                             Milliseconds(limits.max_connection_age_grace));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits.keepalive_timeout));
+  // Two servers on one port would share its connections silently.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+// Members are declared in the order in which they are built; what uses another is destroyed before
+// it.
+class Server::Impl {
+ public:
+  Impl(const ServerOptions& options, Logger& log)
+      : options_(options),
+        log_(log),
+        state_(options.stuck_after),
+        metrics_(state_),
+        calls_(options.max_active_calls),
+        work_(options.request_threads, kMaxPendingRequests),
+        front_{&state_, &work_, &dispatcher_, &calls_, &metrics_, &random_, &log_},
+        chat_(front_),
+        model_service_(front_),
+        tokenizer_(front_),
+        health_(state_) {}
+
+  ~Impl() {
+    BeginDrain();
+    AbortCalls();
+    calls_.AwaitNone(kGrpcShutdown);
+    health_.Shutdown();
+    if (grpc_ != nullptr) {
+      grpc_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kGrpcShutdown));
+      grpc_->Wait();
+    }
+  }
+
+  absl::Status Bind() {
+    grpc::EnableDefaultHealthCheckService(false);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    SetLimits(options_.grpc, builder);
+    std::vector<int> ports(options_.listen_addresses.size(), 0);
+    for (size_t i = 0; i < ports.size(); ++i) {
+      builder.AddListeningPort(options_.listen_addresses[i], grpc::InsecureServerCredentials(),
+                               &ports[i]);
+    }
+    for (grpc::Service* service :
+         {static_cast<grpc::Service*>(&chat_), static_cast<grpc::Service*>(&model_service_),
+          static_cast<grpc::Service*>(&tokenizer_), static_cast<grpc::Service*>(&health_)}) {
+      builder.RegisterService(service);
+    }
+    grpc_ = builder.BuildAndStart();
+    for (size_t i = 0; i < ports.size(); ++i) {
+      if (grpc_ != nullptr && ports[i] != 0) continue;
+      return absl::UnavailableError(
+          absl::StrCat("--listen_address: cannot listen on '", options_.listen_addresses[i], "'"));
+    }
+    for (size_t i = 0; i < ports.size(); ++i) {
+      const bool unix_socket = absl::StartsWith(options_.listen_addresses[i], "unix:");
+      if (i == 0 && !unix_socket) grpc_port_ = ports[i];
+      log_.Info("listening", {{"service", "grpc"},
+                              {"address", options_.listen_addresses[i]},
+                              {"port", unix_socket ? 0 : ports[i]}});
+    }
+    M3_RETURN_IF_ERROR(StartHttp());
+    return WritePortFile();
+  }
+
+  absl::Status LoadModel() {
+    const absl::Time begin = absl::Now();
+    log_.Info("loading", {{"model_dir", options_.model_dir.string()}});
+    M3_ASSIGN_OR_RETURN(model_, LoadServedModel(options_, &metrics_));
+    M3_RETURN_IF_ERROR(WarmUp(*model_));
+    metrics_.SetModel(*model_);
+    metrics_.SetRecording(true);
+    state_.SetServing(model_.get());
+    health_.Refresh();
+    LogSummary(absl::Now() - begin);
+    return absl::OkStatus();
+  }
+
+  void BeginDrain() {
+    state_.SetDraining();
+    health_.Refresh();
+  }
+
+  bool AwaitIdle(absl::Duration timeout) { return calls_.AwaitNone(timeout); }
+  void AbortCalls() { calls_.AbortAll(absl::UnavailableError("the server is shutting down")); }
+  void Tick() { health_.Refresh(); }
+  int grpc_port() const { return grpc_port_; }
+  int metrics_port() const { return http_ == nullptr ? 0 : http_->port(); }
+
+ private:
+  absl::Status StartHttp() {
+    if (options_.metrics_address.empty()) return absl::OkStatus();
+    const auto answer = [](bool good, const char* yes, const char* no) {
+      return good ? HttpReply{200, absl::StrCat(yes, "\n")}
+                  : HttpReply{503, absl::StrCat(no, "\n")};
+    };
+    auto started = HttpEndpoint::Start(
+        options_.metrics_address,
+        {{"/metrics",
+          [this] {
+            return HttpReply{200, metrics_.Scrape()};
+          }},
+         {"/healthz",
+          [this, answer] { return answer(state_.Live(absl::Now()), "alive", "stuck"); }},
+         {"/readyz", [this, answer] { return answer(state_.Ready(), "ready", "not ready"); }}});
+    if (!started.ok()) {
+      return absl::Status(started.status().code(),
+                          absl::StrCat("--metrics_address: ", started.status().message()));
+    }
+    http_ = *std::move(started);
+    log_.Info(
+        "listening",
+        {{"service", "http"}, {"address", options_.metrics_address}, {"port", http_->port()}});
+    return absl::OkStatus();
+  }
+
+  absl::Status WritePortFile() {
+    if (options_.port_file.empty()) return absl::OkStatus();
+    // Renamed into place, so that whoever waits for the file finds the whole number in it.
+    const std::filesystem::path partial = absl::StrCat(options_.port_file.string(), ".partial");
+    std::ofstream(partial) << grpc_port_ << "\n";
+    std::error_code error;
+    std::filesystem::rename(partial, options_.port_file, error);
+    if (!error) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("--port_file: ", options_.port_file.string(), ": ", error.message()));
+  }
+
+  void LogSummary(absl::Duration load_time) {
+    const RunnerInfo& info = model_->engine->runner_info();
+    log_.Info("ready", {{"version", kVersion},
+                        {"model", model_->context.model_names.front()},
+                        {"architecture", model_->config.architecture},
+                        {"parameters", model_->parameters},
+                        {"device", info.device},
+                        {"weight_bytes", info.weight_bytes},
+                        {"chat_template", model_->chat_template.has_value() ? "yes" : "no"},
+                        {"max_context", info.max_context},
+                        {"max_sequences", info.max_sequences},
+                        {"max_batch_tokens", options_.max_batch_tokens},
+                        {"kv_cache_tokens", int64_t{info.kv_blocks} * info.kv_block_tokens},
+                        {"kv_cache_bytes",
+                         int64_t{info.kv_blocks} * info.kv_block_tokens * info.kv_bytes_per_token},
+                        {"max_queued_requests", options_.max_queued_requests},
+                        {"grpc_port", grpc_port_},
+                        {"metrics_port", metrics_port()},
+                        {"load_s", absl::ToDoubleSeconds(load_time)}});
+  }
+
+  const ServerOptions options_;
+  Logger& log_;
+  RandomSource random_;
+  ServingState state_;
+  ServerMetrics metrics_;
+  ActiveCalls calls_;
+  std::unique_ptr<ServedModel> model_;
+  Dispatcher dispatcher_;
+  WorkQueue work_;
+  const Front front_;
+  ChatServiceImpl chat_;
+  ModelServiceImpl model_service_;
+  TokenizerServiceImpl tokenizer_;
+  HealthService health_;
+  std::unique_ptr<HttpEndpoint> http_;
+  std::unique_ptr<grpc::Server> grpc_;
+  int grpc_port_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Logger& log) {
+  auto impl = std::make_unique<Impl>(options, log);
+  M3_RETURN_IF_ERROR(impl->Bind());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+absl::Status Server::LoadModel() { return impl_->LoadModel(); }
+void Server::BeginDrain() { impl_->BeginDrain(); }
+bool Server::AwaitIdle(absl::Duration timeout) { return impl_->AwaitIdle(timeout); }
+void Server::AbortCalls() { impl_->AbortCalls(); }
+void Server::Tick() { impl_->Tick(); }
+int Server::grpc_port() const { return impl_->grpc_port(); }
+int Server::metrics_port() const { return impl_->metrics_port(); }
+
+}  // namespace memory3
