@@ -1,32 +1,11 @@
 // A warm runner does not allocate: counts every operator new of the process.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <vector>
 
+#include "tests/unit/cpu/allocation_count.h"
 #include "tests/unit/cpu/random_model.h"
 #include "tests/unit/cpu/runner_bench.h"
-
-namespace {
-std::atomic<int64_t> allocations{0};
-}  // namespace
-
-void* operator new(size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(size_t size, std::align_val_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  const size_t align = static_cast<size_t>(alignment);
-  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace memory3 {
 namespace {
@@ -58,9 +37,9 @@ TEST(AllocationTest, AWarmRunnerDoesNotAllocate) {
   StepOutput output;
   int64_t before = 0;
   for (const bool warm : {false, true}) {
-    before = allocations.load();
+    before = AllocationCount();
     for (SequenceSlot slot : {0, 1}) (*runner)->BeginSequence(slot, params, tokens);
-    EXPECT_TRUE(!warm || allocations.load() == before) << "BeginSequence allocates";
+    EXPECT_TRUE(!warm || AllocationCount() == before) << "BeginSequence allocates";
     // Building the batch is the caller's: only Run is counted.
     for (int step = 0; step < 12; ++step) {
       Batch batch;
@@ -73,9 +52,9 @@ TEST(AllocationTest, AWarmRunnerDoesNotAllocate) {
         sequence.sample = true;
         if (step == 0) sequence.logit_rows = logit_rows;
       }
-      before = allocations.load();
+      before = AllocationCount();
       ASSERT_TRUE((*runner)->Run(batch, &output).ok());
-      EXPECT_TRUE(!warm || allocations.load() == before) << "Run allocates in step " << step;
+      EXPECT_TRUE(!warm || AllocationCount() == before) << "Run allocates in step " << step;
     }
     for (SequenceSlot slot : {0, 1}) (*runner)->EndSequence(slot);
   }
