@@ -40,7 +40,7 @@ def enter_venv(work):
     try:
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, capture_output=True)
-        probe = subprocess.run([str(python), "-c", "import tokenizers"], capture_output=True)
+        probe = subprocess.run([str(python), "-I", "-c", "import tokenizers"], capture_output=True)
         if probe.returncode != 0:
             subprocess.run([str(python), "-m", "pip", "install", "-q", PACKAGE], check=True, capture_output=True, timeout=120)
     except (subprocess.SubprocessError, OSError) as error:

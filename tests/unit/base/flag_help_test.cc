@@ -19,7 +19,7 @@ using ::testing::Not;
 constexpr char kUsage[] = "usage: program [--zebra_test_flag N]";
 
 TEST(FlagHelpTest, ListsTheFlagsOfTheNamedFilesByName) {
-  const std::string page = FormatHelp({kUsage, {"engine/base/flag_help_test.cc"}});
+  const std::string page = FormatHelp({kUsage, {"base/flag_help_test.cc"}});
   EXPECT_THAT(page, HasSubstr(kUsage));
   EXPECT_THAT(page, HasSubstr("  --zebra_test_flag (default 7)\n      Counts stripes.\n"));
   EXPECT_LT(page.find("--apple_test_flag\n"), page.find("--zebra_test_flag ("));
@@ -29,7 +29,7 @@ TEST(FlagHelpTest, ListsTheFlagsOfTheNamedFilesByName) {
 }
 
 TEST(FlagHelpTest, LongTextIsWrapped) {
-  const std::string page = FormatHelp({kUsage, {"engine/base/flag_help_test.cc"}});
+  const std::string page = FormatHelp({kUsage, {"base/flag_help_test.cc"}});
   size_t begin = 0;
   while (begin < page.size()) {
     const size_t end = page.find('\n', begin);

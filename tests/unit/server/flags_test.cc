@@ -1,0 +1,81 @@
+#include "server/flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/flags/reflection.h"
+
+namespace memory3 {
+namespace {
+
+using testing::HasSubstr;
+
+class FlagsTest : public testing::Test {
+ protected:
+  FlagsTest() { Set("model_dir", "models/tiny"); }
+  static void Set(const char* name, const std::string& value) {
+    std::string error;
+    absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+    ASSERT_NE(flag, nullptr) << name;
+    ASSERT_TRUE(flag->ParseFrom(value, &error)) << error;
+  }
+  const absl::FlagSaver saver_;
+};
+
+TEST_F(FlagsTest, DefaultsAreValid) {
+  const auto options = OptionsFromFlags();
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->model_dir, "models/tiny");
+  EXPECT_EQ(options->listen_addresses, std::vector<std::string>{"127.0.0.1:8470"});
+  EXPECT_EQ(options->dtype, DType::kBF16);
+}
+
+TEST_F(FlagsTest, ReachTheOptions) {
+  Set("listen_address", "127.0.0.1:0,unix:/tmp/x.sock");
+  Set("served_model_name", "a,b");
+  Set("dtype", "f32");
+  Set("kv_cache_bytes", "64MiB");
+  Set("default_temperature", "0.25");
+  Set("shutdown_grace", "5s");
+  Set("log_format", "json");
+  const auto options = OptionsFromFlags();
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->listen_addresses, testing::ElementsAre("127.0.0.1:0", "unix:/tmp/x.sock"));
+  EXPECT_THAT(options->model_names, testing::ElementsAre("a", "b"));
+  EXPECT_EQ(options->dtype, DType::kF32);
+  EXPECT_EQ(options->kv_cache_bytes, int64_t{64} << 20);
+  EXPECT_EQ(options->default_sampling.temperature, 0.25f);
+  EXPECT_EQ(options->shutdown_grace, absl::Seconds(5));
+  EXPECT_EQ(options->log_format, LogFormat::kJson);
+}
+
+TEST_F(FlagsTest, BadValuesNameTheFlag) {
+  for (const auto& [name, value] : {std::pair("model_dir", ""),
+                                    {"device", "cuda"},
+                                    {"device", "tpu"},
+                                    {"dtype", "int8"},
+                                    {"threads", "-1"},
+                                    {"max_sequences", "0"},
+                                    {"max_batch_tokens", "0"},
+                                    {"max_context", "-5"},
+                                    {"max_queued_requests", "-1"},
+                                    {"max_queued_prompt_tokens", "0"},
+                                    {"max_completion_tokens", "-1"},
+                                    {"default_top_p", "2"},
+                                    {"default_temperature", "nan"},
+                                    {"max_request_bytes", "1B"},
+                                    {"grpc_memory", "1MiB"},
+                                    {"max_connection_age", "0s"},
+                                    {"shutdown_grace", "-1s"},
+                                    {"listen_address", ","},
+                                    {"log_format", "xml"}}) {
+    const absl::FlagSaver restore;
+    Set(name, value);
+    const auto options = OptionsFromFlags();
+    ASSERT_FALSE(options.ok()) << name << "=" << value;
+    EXPECT_THAT(std::string(options.status().message()), HasSubstr(std::string("--") + name));
+  }
+}
+
+}  // namespace
+}  // namespace memory3
