@@ -27,6 +27,11 @@ bool ChatStreamReactor::TakeEvents(std::optional<absl::Status>* conclusion) {
     if (event->last()) *conclusion = Conclude(*event);
     AppendEvent(*std::move(event), header_, &chunk_);
   }
+  // Too slow although no write of it is blocked just now.
+  if (conclusion->has_value() && absl::IsResourceExhausted(**conclusion) &&
+      !std::exchange(cut_off_, true)) {
+    front().metrics->OnStreamCutOff();
+  }
   if (any) SetHeader(header_, std::exchange(first_, false), &chunk_);
   return any;
 }

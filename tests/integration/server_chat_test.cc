@@ -14,15 +14,20 @@ using testing::ElementsAreArray;
 
 class ServerChatTest : public testing::Test {
  protected:
+  static void SetUpTestSuite() {
+    server_ = std::make_unique<TestServer>(TestOptions(QuickModel()));
+  }
+  static void TearDownTestSuite() { server_.reset(); }
+
   v1::ChatCompletion Complete(const v1::ChatRequest& request) {
     grpc::ClientContext context;
     v1::ChatCompletion completion;
-    const grpc::Status status = server_.chat().Complete(&context, request, &completion);
+    const grpc::Status status = server_->chat().Complete(&context, request, &completion);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return completion;
   }
 
-  TestServer server_{TestOptions(QuickModel())};
+  static inline std::unique_ptr<TestServer> server_;
 };
 
 TEST_F(ServerChatTest, StreamedAnswerIsTheWholeAnswerInPieces) {
@@ -30,7 +35,7 @@ TEST_F(ServerChatTest, StreamedAnswerIsTheWholeAnswerInPieces) {
     v1::ChatRequest request = MessageRequest("Who goes there?", 40, seed);
     request.set_logprobs(true);
     request.set_top_logprobs(3);
-    const ChatAnswer streamed = Chat(server_.chat(), request);
+    const ChatAnswer streamed = Chat(server_->chat(), request);
     ASSERT_TRUE(streamed.status.ok()) << streamed.status.error_message();
     const v1::ChatCompletion whole = Complete(request);
     EXPECT_EQ(streamed.text(), whole.message().content());
@@ -46,7 +51,7 @@ TEST_F(ServerChatTest, StreamedAnswerIsTheWholeAnswerInPieces) {
 }
 
 TEST_F(ServerChatTest, ChunksSayWhatTheContractSays) {
-  const ChatAnswer answer = Chat(server_.chat(), PromptRequest("once", 400, 9));
+  const ChatAnswer answer = Chat(server_->chat(), PromptRequest("once", 400, 9));
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   ASSERT_FALSE(answer.chunks.empty());  // how many depends on how fast they are written
   EXPECT_EQ(answer.chunks.front().seed(), 9U);
@@ -75,7 +80,7 @@ TEST_F(ServerChatTest, LogprobsBelongToTheTokensAndAreOrdered) {
   v1::ChatRequest request = PromptRequest("x", 20);
   request.set_logprobs(true);
   request.set_top_logprobs(5);
-  const ChatAnswer answer = Chat(server_.chat(), request);
+  const ChatAnswer answer = Chat(server_->chat(), request);
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   const std::vector<v1::PositionLogprobs> positions = answer.logprobs();
   const std::vector<int32_t> ids = answer.token_ids();
@@ -93,16 +98,16 @@ TEST_F(ServerChatTest, LogprobsBelongToTheTokensAndAreOrdered) {
     EXPECT_LE(sum, 1.0001);
     EXPECT_LE(positions[i].chosen().logprob(), positions[i].top(0).logprob() + 1e-6);
   }
-  EXPECT_TRUE(Chat(server_.chat(), PromptRequest("x", 20)).logprobs().empty());
+  EXPECT_TRUE(Chat(server_->chat(), PromptRequest("x", 20)).logprobs().empty());
 }
 
 TEST_F(ServerChatTest, StopsAreHonoured) {
-  const ChatAnswer free_run = Chat(server_.chat(), PromptRequest("stop", 60, 3));
+  const ChatAnswer free_run = Chat(server_->chat(), PromptRequest("stop", 60, 3));
   ASSERT_TRUE(free_run.status.ok());
   const std::vector<int32_t> ids = free_run.token_ids();
   v1::ChatRequest by_id = PromptRequest("stop", 60, 3);
   by_id.add_stop_token_ids(ids[20]);
-  const ChatAnswer stopped = Chat(server_.chat(), by_id);
+  const ChatAnswer stopped = Chat(server_->chat(), by_id);
   ASSERT_TRUE(stopped.status.ok());
   EXPECT_EQ(stopped.chunks.back().finish_reason(), v1::FINISH_REASON_STOP);
   EXPECT_LE(stopped.chunks.back().usage().completion_tokens(), 21);
@@ -110,7 +115,7 @@ TEST_F(ServerChatTest, StopsAreHonoured) {
   // Tokens above the special ones are " t<n>", so any of them holds this string.
   v1::ChatRequest by_text = PromptRequest("stop", 400, 3);
   by_text.add_stop(" t2");
-  const ChatAnswer cut = Chat(server_.chat(), by_text);
+  const ChatAnswer cut = Chat(server_->chat(), by_text);
   ASSERT_TRUE(cut.status.ok());
   EXPECT_EQ(cut.chunks.back().finish_reason(), v1::FINISH_REASON_STOP);
   EXPECT_EQ(cut.chunks.back().stop_match(), " t2");

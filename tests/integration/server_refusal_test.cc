@@ -75,15 +75,20 @@ const BadCase kBadCases[] = {
 
 class ServerRefusalTest : public testing::Test {
  protected:
+  static void SetUpTestSuite() {
+    server_ = std::make_unique<TestServer>(TestOptions(QuickModel()));
+  }
+  static void TearDownTestSuite() { server_.reset(); }
+
   grpc::Status Complete(const v1::ChatRequest& request) {
     grpc::ClientContext context;
     v1::ChatCompletion completion;
-    return server_.chat().Complete(&context, request, &completion);
+    return server_->chat().Complete(&context, request, &completion);
   }
 
   // Sends bytes that the generated classes would refuse to write.
   grpc::Status CompleteRaw(const std::string& bytes) {
-    grpc::GenericStub stub(server_.channel());
+    grpc::GenericStub stub(server_->channel());
     grpc::ClientContext context;
     const grpc::Slice slice(bytes);
     const grpc::ByteBuffer request(&slice, 1);
@@ -104,7 +109,7 @@ class ServerRefusalTest : public testing::Test {
     EXPECT_FALSE(bad->field_violations(0).description().empty());
   }
 
-  TestServer server_{TestOptions(QuickModel())};
+  static inline std::unique_ptr<TestServer> server_;
 };
 
 TEST_F(ServerRefusalTest, BadFieldsAreNamed) {
@@ -112,11 +117,11 @@ TEST_F(ServerRefusalTest, BadFieldsAreNamed) {
     v1::ChatRequest request = MessageRequest("hello", 8);
     bad.spoil(request);
     ExpectNames(Complete(request), bad.field);
-    const ChatAnswer answer = Chat(server_.chat(), request);
+    const ChatAnswer answer = Chat(server_->chat(), request);
     ExpectNames(answer.status, bad.field);
     EXPECT_TRUE(answer.chunks.empty());
   }
-  EXPECT_TRUE(server_.BecomesIdle());
+  EXPECT_TRUE(server_->BecomesIdle());
   EXPECT_TRUE(Complete(MessageRequest("hello", 8)).ok());
 }
 
@@ -124,7 +129,7 @@ TEST_F(ServerRefusalTest, OtherModelsAreNotFound) {
   v1::ChatRequest request = MessageRequest("hello", 8);
   request.set_model("another");
   EXPECT_EQ(Complete(request).error_code(), grpc::StatusCode::NOT_FOUND);
-  EXPECT_EQ(Chat(server_.chat(), request).status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Chat(server_->chat(), request).status.error_code(), grpc::StatusCode::NOT_FOUND);
   request.set_model("synth");
   EXPECT_TRUE(Complete(request).ok());
 }

@@ -1,0 +1,160 @@
+// Before the model is loaded, while it serves, and while the server drains.
+#include <grpcpp/generic/generic_stub.h>
+
+#include <array>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "gtest/gtest.h"
+#include "memory3/v1/model.grpc.pb.h"
+#include "memory3/v1/tokenizer.grpc.pb.h"
+#include "tests/integration/http_get.h"
+#include "tests/integration/synth_folder.h"
+#include "tests/integration/test_server.h"
+
+namespace memory3 {
+namespace {
+
+using grpc::health::v1::Health;
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+grpc::Status Check(Health::Stub& stub, const std::string& service,
+                   HealthCheckResponse::ServingStatus* serving) {
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service(service);
+  HealthCheckResponse response;
+  const grpc::Status status = stub.Check(&context, request, &response);
+  *serving = response.status();
+  return status;
+}
+
+void ExpectHealth(TestServer& server, HealthCheckResponse::ServingStatus expected) {
+  const std::unique_ptr<Health::Stub> stub = Health::NewStub(server.channel());
+  HealthCheckResponse::ServingStatus serving = HealthCheckResponse::UNKNOWN;
+  for (const std::string service : {"", "readiness", "memory3.v1.ChatService"}) {
+    EXPECT_TRUE(Check(*stub, service, &serving).ok());
+    EXPECT_EQ(serving, expected) << "'" << service << "'";
+  }
+  EXPECT_TRUE(Check(*stub, "liveness", &serving).ok());
+  EXPECT_EQ(serving, HealthCheckResponse::SERVING);
+  EXPECT_EQ(Check(*stub, "nobody", &serving).error_code(), grpc::StatusCode::NOT_FOUND);
+  const bool ready = expected == HealthCheckResponse::SERVING;
+  EXPECT_EQ(HttpGet(server.server().metrics_port(), "/readyz").code, ready ? 200 : 503);
+  EXPECT_EQ(HttpGet(server.server().metrics_port(), "/healthz").code, 200);
+}
+
+TEST(ServerLifecycleTest, HealthAndAdmissionFollowLoadingServingAndDraining) {
+  TestServer server(TestOptions(LongModel()), TestServer::Begin::kBindOnly);
+  grpc::ClientContext watch_context;
+  const auto watch = Health::NewStub(server.channel())->Watch(&watch_context, HealthCheckRequest());
+  HealthCheckResponse news;
+
+  ExpectHealth(server, HealthCheckResponse::NOT_SERVING);
+  const grpc::Status early = Chat(server.chat(), PromptRequest("a", 5)).status;
+  EXPECT_EQ(early.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(RetryInfoOf(early).has_value());
+  ASSERT_TRUE(watch->Read(&news));
+  EXPECT_EQ(news.status(), HealthCheckResponse::NOT_SERVING);
+
+  ASSERT_TRUE(server.server().LoadModel().ok());
+  ExpectHealth(server, HealthCheckResponse::SERVING);
+  ASSERT_TRUE(watch->Read(&news));
+  EXPECT_EQ(news.status(), HealthCheckResponse::SERVING);
+  ChatStream running(server.chat(), PromptRequest("a", 2000));
+  ASSERT_TRUE(running.Read().has_value());
+
+  server.server().BeginDrain();
+  ExpectHealth(server, HealthCheckResponse::NOT_SERVING);
+  ASSERT_TRUE(watch->Read(&news));
+  EXPECT_EQ(news.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(Chat(server.chat(), PromptRequest("b", 5)).status.error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(running.ReadAll().status.ok());
+  EXPECT_TRUE(server.server().AwaitIdle(absl::Seconds(10)));
+  watch_context.TryCancel();
+}
+
+TEST(ServerLifecycleTest, AbortedCallsEndWithUnavailable) {
+  TestServer server(TestOptions(LongModel()));
+  ChatStream running(server.chat(), PromptRequest("a", 12000));
+  ASSERT_TRUE(running.Read().has_value());
+  server.server().BeginDrain();
+  EXPECT_FALSE(server.server().AwaitIdle(absl::Milliseconds(20)));
+  server.server().AbortCalls();
+  const grpc::Status status = running.ReadAll().status;
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(RetryInfoOf(status).has_value());
+  EXPECT_TRUE(server.server().AwaitIdle(absl::Seconds(10)));
+  EXPECT_TRUE(server.BecomesIdle());
+}
+
+// The bytes of a reflection answer, taken without its generated classes, which are not installed
+// everywhere: the names stand in it as they are.
+std::string ListServices(const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::GenericStub stub(channel);
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto next = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  const auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  call->StartCall(nullptr);
+  next();
+  const grpc::Slice list_services(std::string("\x3A\x00", 2));  // field 7, an empty string
+  call->Write(grpc::ByteBuffer(&list_services, 1), nullptr);
+  next();
+  grpc::ByteBuffer reply;
+  call->Read(&reply, nullptr);
+  if (!next()) return "";
+  call->WritesDone(nullptr);
+  next();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  next();
+  grpc::Slice bytes;
+  EXPECT_TRUE(reply.DumpToSingleSlice(&bytes).ok());
+  return std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+}
+
+TEST(ServerLifecycleTest, ReflectionListsTheServices) {
+  TestServer server(TestOptions(QuickModel()), TestServer::Begin::kBindOnly);
+  const std::string names = ListServices(server.channel());
+  for (const char* service : {"memory3.v1.ChatService", "memory3.v1.ModelService",
+                              "memory3.v1.TokenizerService", "grpc.health.v1.Health"}) {
+    EXPECT_NE(names.find(service), std::string::npos) << service;
+  }
+}
+
+TEST(ServerLifecycleTest, ModelAndTokenizerServicesDescribeTheModel) {
+  TestServer server(TestOptions(QuickModel()));
+  const auto models = v1::ModelService::NewStub(server.channel());
+  grpc::ClientContext model_context;
+  v1::Model model;
+  ASSERT_TRUE(models->GetModel(&model_context, v1::GetModelRequest(), &model).ok());
+  EXPECT_EQ(model.name(), "synth");
+  EXPECT_EQ(model.vocab_size(), 300);
+  EXPECT_EQ(model.limits().max_context_tokens(), 512);
+  EXPECT_EQ(model.defaults().temperature(), 1);
+
+  const auto tokenizer = v1::TokenizerService::NewStub(server.channel());
+  grpc::ClientContext tokenize_context;
+  v1::TokenizeRequest text;
+  text.set_text("h\xC3\xA9");
+  text.set_add_special_tokens(false);
+  v1::TokenizeResponse tokens;
+  ASSERT_TRUE(tokenizer->Tokenize(&tokenize_context, text, &tokens).ok());
+  ASSERT_EQ(tokens.token_ids_size(), 3);
+  grpc::ClientContext detokenize_context;
+  v1::DetokenizeRequest ids;
+  *ids.mutable_token_ids() = tokens.token_ids();
+  v1::DetokenizeResponse back;
+  ASSERT_TRUE(tokenizer->Detokenize(&detokenize_context, ids, &back).ok());
+  EXPECT_EQ(back.text(), text.text());
+}
+
+}  // namespace
+}  // namespace memory3
