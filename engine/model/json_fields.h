@@ -3,7 +3,6 @@
 #define MEMORY3_ENGINE_MODEL_JSON_FIELDS_H_
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,10 +10,6 @@
 #include "nlohmann/json.hpp"
 
 namespace memory3 {
-
-// The whole file; NotFound or FailedPrecondition naming it when it cannot be read, and
-// InvalidArgument above max_bytes.
-absl::StatusOr<std::string> ReadSmallFile(const std::filesystem::path& file, int64_t max_bytes);
 
 // Parses an object; anything else is InvalidArgument. `source` names the file.
 absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view source);

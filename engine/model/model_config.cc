@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/model/json_fields.h"
 
@@ -184,13 +185,12 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text, std::string_
 
 absl::StatusOr<ModelConfig> LoadModelConfig(const std::filesystem::path& model_dir) {
   const std::filesystem::path file = model_dir / "config.json";
-  M3_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(file, kMaxConfigBytes));
+  M3_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxConfigBytes));
   M3_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(text, file.string()));
 
   const std::filesystem::path generation = model_dir / "generation_config.json";
   if (std::filesystem::exists(generation)) {
-    M3_ASSIGN_OR_RETURN(const std::string generation_text,
-                        ReadSmallFile(generation, kMaxConfigBytes));
+    M3_ASSIGN_OR_RETURN(const std::string generation_text, ReadFile(generation, kMaxConfigBytes));
     M3_ASSIGN_OR_RETURN(const nlohmann::json json,
                         ParseJsonObject(generation_text, generation.string()));
     M3_RETURN_IF_ERROR(AddEosTokens(JsonFields(json, generation.string()), config));

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/model/json_fields.h"
 
@@ -21,7 +22,7 @@ constexpr char kIndexFile[] = "model.safetensors.index.json";
 absl::StatusOr<std::vector<std::filesystem::path>> ShardsOfIndex(
     const std::filesystem::path& model_dir) {
   const std::filesystem::path index = model_dir / kIndexFile;
-  M3_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(index, kMaxIndexBytes));
+  M3_ASSIGN_OR_RETURN(const std::string text, ReadFile(index, kMaxIndexBytes));
   M3_ASSIGN_OR_RETURN(const nlohmann::json json, ParseJsonObject(text, index.string()));
   const JsonFields fields(json, index.string());
   if (!fields.Has("weight_map") || !fields.at("weight_map").is_object()) {

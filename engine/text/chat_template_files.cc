@@ -1,11 +1,10 @@
 // Finds the chat template and its tokens in a Hugging Face model folder.
-#include <fstream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/text/chat_template.h"
 #include "nlohmann/json.hpp"
@@ -16,27 +15,19 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{64} << 20;
+constexpr int64_t kMaxFileBytes = int64_t{64} << 20;
 
 // nullopt when there is no such file.
-absl::StatusOr<std::optional<std::string>> ReadFile(const fs::path& path) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return std::nullopt;
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error || size > kMaxFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path.string(), ": not a regular file of at most ", kMaxFileBytes, " bytes"));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (size > 0) content << file.rdbuf();
-  if (!file) return absl::UnavailableError(absl::StrCat(path.string(), ": cannot be read"));
-  return content.str();
+absl::StatusOr<std::optional<std::string>> ReadIfThere(const fs::path& path) {
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxFileBytes);
+  if (absl::IsNotFound(text.status())) return std::nullopt;
+  M3_RETURN_IF_ERROR(text.status());
+  return *std::move(text);
 }
 
 // The object in the file; an empty one when there is no such file.
 absl::StatusOr<json> ReadObject(const fs::path& path) {
-  M3_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadFile(path));
+  M3_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadIfThere(path));
   if (!text.has_value()) return json::object();
   json object = json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
@@ -94,7 +85,7 @@ absl::StatusOr<std::optional<ChatTemplate>> ChatTemplate::Load(const fs::path& m
   fs::path path = model_dir / "chat_template.jinja";
   M3_ASSIGN_OR_RETURN(const json config, ReadObject(config_path));
   M3_ASSIGN_OR_RETURN(const json map, ReadObject(model_dir / "special_tokens_map.json"));
-  M3_ASSIGN_OR_RETURN(std::optional<std::string> source, ReadFile(path));
+  M3_ASSIGN_OR_RETURN(std::optional<std::string> source, ReadIfThere(path));
   if (!source.has_value()) {
     path = config_path;
     M3_ASSIGN_OR_RETURN(source, TemplateOf(config, path));

@@ -1,9 +1,7 @@
 #include "engine/text/tokenizer_files.h"
 
-#include <fstream>
-#include <iterator>
-
 #include "absl/strings/str_cat.h"
+#include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/text/component.h"
 #include "engine/text/tokenizer.h"
@@ -11,21 +9,7 @@
 namespace memory3 {
 
 absl::StatusOr<std::string> ReadTokenizerFile(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) {
-    return absl::NotFoundError(absl::StrCat(file.string(), ": no such file"));
-  }
-  const uintmax_t size = std::filesystem::file_size(file, error);
-  if (error || size > static_cast<uintmax_t>(kMaxTokenizerFileBytes)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.string(), ": larger than ", kMaxTokenizerFileBytes, " bytes"));
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (!stream || text.size() != size) {
-    return absl::FailedPreconditionError(absl::StrCat(file.string(), ": cannot be read"));
-  }
-  return text;
+  return ReadFile(file, kMaxTokenizerFileBytes);
 }
 
 absl::StatusOr<nlohmann::json> ReadJsonFile(const std::filesystem::path& file) {
