@@ -72,6 +72,9 @@ ABSL_FLAG(std::string, log_format, "text", "text or json");
 namespace memory3 {
 namespace {
 
+// Fewer, and a reader that is merely not scheduled for a few steps would be cut off.
+constexpr int kMinStreamEvents = 16;
+
 absl::Status FlagError(absl::string_view flag, absl::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", problem));
 }
@@ -118,11 +121,13 @@ absl::Status ReadLimitFlags(ServerOptions* options) {
     const absl::Flag<int>& flag;
     int* to;
     int max;
+    int min = 1;
   } counts[] = {
       {"max_sequences", FLAGS_max_sequences, &options->max_sequences, 1 << 14},
       {"max_batch_tokens", FLAGS_max_batch_tokens, &options->max_batch_tokens, 1 << 16},
       {"max_queued_requests", FLAGS_max_queued_requests, &options->max_queued_requests, 1 << 20},
-      {"max_stream_events", FLAGS_max_stream_events, &options->max_stream_events, 1 << 20},
+      {"max_stream_events", FLAGS_max_stream_events, &options->max_stream_events, 1 << 20,
+       kMinStreamEvents},
       {"max_active_calls", FLAGS_max_active_calls, &options->max_active_calls, 1 << 20},
       {"request_threads", FLAGS_request_threads, &options->request_threads, 256},
       {"max_concurrent_streams", FLAGS_max_concurrent_streams,
@@ -130,7 +135,7 @@ absl::Status ReadLimitFlags(ServerOptions* options) {
       {"grpc_max_threads", FLAGS_grpc_max_threads, &options->grpc.max_threads, 1 << 14}};
   for (const auto& count : counts) {
     *count.to = absl::GetFlag(count.flag);
-    M3_RETURN_IF_ERROR(CheckRange(count.name, *count.to, 1, count.max));
+    M3_RETURN_IF_ERROR(CheckRange(count.name, *count.to, count.min, count.max));
   }
   options->max_completion_tokens = absl::GetFlag(FLAGS_max_completion_tokens);
   M3_RETURN_IF_ERROR(

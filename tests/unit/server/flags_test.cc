@@ -58,6 +58,7 @@ TEST_F(FlagsTest, BadValuesNameTheFlag) {
                                     {"max_sequences", "0"},
                                     {"max_batch_tokens", "0"},
                                     {"max_context", "-5"},
+                                    {"max_stream_events", "15"},
                                     {"max_queued_requests", "-1"},
                                     {"max_queued_prompt_tokens", "0"},
                                     {"max_completion_tokens", "-1"},
