@@ -15,17 +15,36 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/base/clock.h"
 #include "engine/generation.h"
+#include "engine/memory/memory_loader.h"
+#include "engine/memory/memory_store.h"
+#include "engine/memory/retriever.h"
 #include "engine/runner/runner.h"
 #include "engine/text/tokenizer.h"
 
 namespace memory3 {
+
+// Explicit memory's outer parts, plugged in by the server or a tool; they must outlive the engine.
+struct EngineMemory {
+  Retriever* retriever = nullptr;
+  const MemoryStore* store = nullptr;
+  MemoryLoader* loader = nullptr;
+  // The query leaves this many tokens before its boundary (paper, 7.5: 0); below chunk_tokens.
+  int lead_tokens = 0;
+  absl::Duration retrieval_timeout = absl::Milliseconds(200);
+  // MemoryPolicy::kDeadline: the longest a sequence stands still at one boundary.
+  absl::Duration boundary_deadline = absl::Milliseconds(50);
+  // MemoryPolicy::kStrict: after so long the request fails with Unavailable.
+  absl::Duration strict_timeout = absl::Seconds(30);
+};
 
 struct EngineOptions {
   int max_queued_requests = 256;
@@ -35,6 +54,8 @@ struct EngineOptions {
   int max_batch_tokens = 256;
   int max_stream_events = 1024;  // a reader this far behind is cut off
   std::vector<int32_t> eos_tokens;
+  int max_queued_encodes = 64;         // calls of EncodeReferences that wait
+  std::optional<EngineMemory> memory;  // absent: requests with memory are refused
 };
 
 // What the engine tells about its work, on the engine thread: implementations must be quick and
@@ -49,6 +70,12 @@ class EngineObserver {
   // rows: batch rows of the step, decode_rows of them one per decoding sequence; sequences: those
   // that took part.
   virtual void OnStep(int rows, int decode_rows, int sequences, absl::Duration duration) {}
+  // A chunk's memories are settled (see ChunkReport).
+  virtual void OnChunk(const ChunkReport& chunk) {}
+  // A retrieval call came back, or did not: `queries` texts, after `duration`.
+  virtual void OnRetrieval(const absl::Status& status, int queries, absl::Duration duration) {}
+  // A completion arrived for a sequence that is gone or has moved on, and was dropped.
+  virtual void OnStaleCompletion() {}
 };
 
 // A consistent-enough picture for health and metrics, read from atomics: never passes through the
@@ -61,6 +88,9 @@ struct EngineSnapshot {
   uint64_t steps = 0;
   absl::Time heartbeat;  // last time round the engine loop; stands still only when a step hangs
   bool draining = false;
+  int waiting_for_memory = 0;  // of running
+  int memory_slots_used = 0;   // seen by a sequence or meant for one
+  int memory_slots_total = 0;
 };
 
 struct Generation {
@@ -89,6 +119,13 @@ class Engine {
   // Ends the request, wherever it is, within one step; its stream closes with Cancelled. Unknown
   // and finished ids are fine.
   void Cancel(RequestId id);
+
+  // Encodes references (see Runner::EncodeReferences) on the engine thread, between steps; any
+  // number, cut into batches with decoding steps in between. `done` is called once, on the engine
+  // thread: quickly, please. Unavailable when draining, ResourceExhausted past max_queued_encodes.
+  using EncodeDone =
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<std::shared_ptr<const MemoryTensor>>>)>;
+  absl::Status EncodeReferences(std::vector<std::vector<int32_t>> references, EncodeDone done);
 
   // Refuses new requests from now on; what was admitted or queued goes on.
   void BeginDrain();

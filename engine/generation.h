@@ -13,6 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/base/mutex.h"
+#include "engine/memory/memory_id.h"
+#include "engine/memory/memory_tier.h"
 #include "engine/runner/sampling_params.h"
 
 namespace memory3 {
@@ -23,6 +25,19 @@ inline constexpr int kMaxStopStrings = 16;
 inline constexpr int kMaxStopStringBytes = 256;
 inline constexpr int kMaxStopTokenIds = 64;
 
+// What a sequence does at a chunk boundary when its memories are not there (paper, 7.5).
+enum class MemoryPolicy : uint8_t {
+  kStrict,    // waits, outside the batch: the text depends on request, model and bank alone
+  kDeadline,  // waits for a set time at most, then goes on with the memories it had
+};
+
+struct MemoryRequest {
+  bool enabled = false;  // off: a plain decoder, whatever the engine could do
+  MemoryPolicy policy = MemoryPolicy::kDeadline;
+  bool required = false;  // a chunk without its memories is an error, not a degraded answer
+  bool details = false;   // report every chunk's memories in GenerationEvent::chunks
+};
+
 struct GenerationRequest {
   std::vector<int32_t> prompt;    // token ids, BOS included when the model wants one; at least one
   SamplingParams sampling;        // suppressed_until_min is filled in by the engine
@@ -31,6 +46,7 @@ struct GenerationRequest {
   std::vector<int32_t> stop_token_ids;  // besides the model's end-of-text ids
   bool ignore_eos = false;
   absl::Time deadline = absl::InfiniteFuture();
+  MemoryRequest memory;
 };
 
 enum class FinishReason { kStop, kLength };
@@ -47,12 +63,32 @@ struct TokenInfo {
   std::vector<Alternative> top;
 };
 
+// Which memories one chunk saw, once that is settled: at the chunk's first row.
+struct ChunkReport {
+  struct Memory {
+    MemoryId id = 0;
+    float score = 0;
+    MemoryTier tier = MemoryTier::kDisk;  // where it was when asked for
+    absl::Duration load_time;             // from the request to a filled slot
+  };
+  int chunk = 0;        // 0-based, prompt chunks first; the first generated chunk shares the last's
+  int first_token = 0;  // in the context (prompt and answer), from which on these memories are seen
+  uint64_t epoch = 0;   // of the bank
+  std::vector<Memory> memories;
+  absl::Duration retrieval_time;
+  absl::Duration wait_time;  // that the sequence stood still at the boundary
+  bool late = false;  // not there at the boundary: the chunk goes on with the memories before it
+  bool degraded = false;  // fewer memories than were named, or none could be retrieved
+  std::string reason;     // of late or degraded, for people
+};
+
 // A piece of an answer. The last one has `finish` or, when the request did not come to its end, a
 // `status` that is not OK: Cancelled, DeadlineExceeded, ResourceExhausted (reader too slow),
 // Unavailable (shutdown), Internal.
 struct GenerationEvent {
-  std::string text;               // whole UTF-8 characters only; may be empty
-  std::vector<TokenInfo> tokens;  // tokens that became final with this piece
+  std::string text;                 // whole UTF-8 characters only; may be empty
+  std::vector<TokenInfo> tokens;    // tokens that became final with this piece
+  std::vector<ChunkReport> chunks;  // settled since the last piece, when details were asked for
   std::optional<FinishReason> finish;
   std::optional<std::string> stop_match;  // the stop string that ended it
   absl::Status status;
@@ -62,6 +98,10 @@ struct GenerationEvent {
     int completion_tokens = 0;
     absl::Duration queued;               // from Submit to the first step
     absl::Duration time_to_first_token;  // from Submit
+    // Of a request with memory: chunks that ran, those of them that were late or degraded, memories
+    // attached over all chunks, and the time stood still at boundaries.
+    int memory_chunks = 0, late_chunks = 0, degraded_chunks = 0, memories = 0;
+    absl::Duration memory_wait;
   };
   std::optional<Usage> usage;  // with the last event
 };

@@ -20,11 +20,14 @@ TEXT = BASE | {"engine/text/"}
 MODEL = BASE | {"engine/model/"}
 RUNNER = TEXT | MODEL | {"engine/runner/"}
 SAMPLING = RUNNER | {"engine/sampling/"}
+# Banks on disk know shapes and nothing of devices: the retrieval sidecar reads them too.
+BANK = MODEL | {"engine/memory/bank/", "engine/memory/memory_id.h"}
+MEMORY = RUNNER | BANK | {"engine/memory/", "engine/memory/memory_tier.h"}
 # What a caller asks of the engine and gets back: plain data above the runner floor, below the scheduler.
-GENERATION = {"engine/generation.h"}
-SCHEDULER = SAMPLING | GENERATION | {"engine/sched/"}
+GENERATION = {"engine/generation.h", "engine/memory/memory_id.h", "engine/memory/memory_tier.h"}
+SCHEDULER = SAMPLING | MEMORY | GENERATION | {"engine/sched/"}
 # What programs outside the engine may see of it.
-PUBLIC_ENGINE = RUNNER | {"engine/engine.h", "engine/generation.h", "engine/sampling/sampler.h",
+PUBLIC_ENGINE = MEMORY | {"engine/engine.h", "engine/generation.h", "engine/sampling/sampler.h",
                           "engine/cpu/cpu_runner.h", "engine/cpu/matmul.h", "engine/cuda/device.h"}
 ALLOWED = {
     "engine/base/": BASE,
@@ -32,17 +35,21 @@ ALLOWED = {
     "engine/model/": MODEL,
     "engine/runner/": RUNNER,
     "engine/sampling/": SAMPLING,
-    "engine/generation.h": RUNNER,
+    "engine/generation.h": RUNNER | GENERATION,
     "engine/generation.cc": RUNNER | GENERATION,
     "engine/generation_stream.cc": RUNNER | GENERATION,
     "engine/cpu/": SAMPLING | {"engine/cpu/"},
     "engine/cuda/": SAMPLING | {"engine/cuda/"},
-    "engine/memory/": SAMPLING | {"engine/memory/"},
+    "engine/memory/bank/": BANK,
+    "engine/memory/memory_id.h": BASE,
+    "engine/memory/memory_tier.h": BASE,
+    "engine/memory/": MEMORY,
     "engine/sched/": SCHEDULER,
     "engine/": SCHEDULER | {"engine/"},
-    "retrieval/": TEXT | {"retrieval/", "proto/"},
+    "retrieval/": TEXT | BANK | {"engine/cpu/matmul.h", "retrieval/", "proto/"},
     "server/": PUBLIC_ENGINE | {"server/", "proto/"},
-    "tools/": PUBLIC_ENGINE | {"tools/", "proto/"},
+    # memory3-bank writes the index with the sidecar's own library.
+    "tools/": PUBLIC_ENGINE | {"retrieval/embed/", "retrieval/index/", "tools/", "proto/"},
     "tests/": {""},
     "bench/": {""},
 }

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -16,10 +17,10 @@ constexpr size_t kHugePageThreshold = size_t{4} << 20;
 
 }  // namespace
 
-AlignedBuffer::AlignedBuffer(size_t bytes) : size_(bytes) {
+AlignedBuffer::AlignedBuffer(size_t bytes, size_t minimum_alignment) : size_(bytes) {
   if (bytes == 0) return;
   const bool huge = bytes >= kHugePageThreshold;
-  const size_t alignment = huge ? kHugePage : kCacheLine;
+  const size_t alignment = std::max(minimum_alignment, huge ? kHugePage : kCacheLine);
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   data_ = static_cast<uint8_t*>(std::aligned_alloc(alignment, rounded));
   M3_CHECK(data_ != nullptr);

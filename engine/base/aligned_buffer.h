@@ -1,5 +1,5 @@
-// Zero-filled memory on a 64-byte border (or a 2 MiB one with transparent huge pages asked for,
-// above 4 MiB). Move-only.
+// Zero-filled memory on a 64-byte border or the larger one asked for; 2 MiB, with transparent huge
+// pages advised, above 4 MiB. Move-only.
 #ifndef MEMORY3_ENGINE_BASE_ALIGNED_BUFFER_H_
 #define MEMORY3_ENGINE_BASE_ALIGNED_BUFFER_H_
 
@@ -12,7 +12,7 @@ namespace memory3 {
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(size_t bytes);
+  explicit AlignedBuffer(size_t bytes, size_t alignment = 64);
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept { *this = std::move(other); }
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "engine/runner/memory_tensor.h"
 
 namespace memory3 {
 
@@ -15,16 +16,27 @@ using SequenceSlot = int32_t;
 // table holds its context tokens [b * kv_block_tokens, (b + 1) * kv_block_tokens).
 using KvBlockId = int32_t;
 
+// The memory set of the rows from `first_row` (an index into BatchSequence::tokens) up to the next
+// entry's. Slots are folded in the order given, so the order is part of the result's bits.
+struct RowMemories {
+  int32_t first_row = 0;
+  absl::Span<const MemorySlot> slots;  // filled, distinct, at most memories_per_chunk; may be empty
+};
+
 // Consecutive rows of one sequence: one for a decoding sequence, several for a piece of its prompt.
 // Row i is the context token first_position + i and attends to every context token up to itself.
-// Views must stay valid until Run returns. Explicit memory joins here: which memory slots each
-// 64-token chunk of these rows sees.
+// Views must stay valid until Run returns.
 struct BatchSequence {
   SequenceSlot slot = 0;
   absl::Span<const int32_t> tokens;         // at least one
   int32_t first_position = 0;               // tokens already in the KV cache
   absl::Span<const KvBlockId> block_table;  // covers first_position + tokens.size() tokens
   bool sample = false;                      // choose the token that follows the last row
+  // Explicit memory (paper, 3.2). Off: a plain decoder, positions from 0. On: every layer attends
+  // to the reference prefix, memory layers also to the row's memories, and context token i sits at
+  // position RunnerMemoryInfo::position_offset + i. The same for all rows a sequence ever has.
+  bool use_memory = false;
+  absl::Span<const RowMemories> memories;  // ascending; the first at row 0; empty: no memories
   // Rows (indexes into tokens, ascending) whose logits come back in StepOutput::logits: for scoring
   // and parity.
   absl::Span<const int32_t> logit_rows;

@@ -10,14 +10,39 @@
 #define MEMORY3_ENGINE_RUNNER_RUNNER_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "engine/model/memory_config.h"
 #include "engine/runner/batch.h"
+#include "engine/runner/memory_tensor.h"
 #include "engine/runner/sampling_params.h"
 
 namespace memory3 {
+
+// What a runner was built with for explicit memory.
+struct RunnerMemoryOptions {
+  MemoryConfig config;
+  std::vector<int32_t> prefix_ids;  // the reference prefix as token ids, at least one
+  int slots = 0;                    // memories held on the device at once, at least one chunk's
+  DType dtype = DType::kBF16;       // of memory tensors: what banks hold; kF32 for parity
+};
+
+struct RunnerMemoryInfo {
+  MemoryShape shape;  // of the tensors that EncodeReferences produces and FillSlot takes
+  int slots = 0;      // 0: built without explicit memory; the rest is then meaningless
+  int memories_per_chunk = 0;
+  int chunk_tokens = 0;
+  int reference_tokens = 0;
+  int prefix_tokens = 0;
+  // Position of context token 0 of a sequence with memory: prefix_tokens + reference_tokens. Such a
+  // sequence has so many tokens less than max_context.
+  int position_offset = 0;
+  int max_references_per_encode = 0;
+};
 
 struct RunnerInfo {
   std::string device;  // for people: "cpu, 2 threads, avx512_bf16, bf16 weights"
@@ -31,6 +56,7 @@ struct RunnerInfo {
   int64_t weight_bytes_per_step =
       0;  // read from memory by a step of one row: the roofline's numerator
   int64_t kv_bytes_per_token = 0;
+  RunnerMemoryInfo memory;
 };
 
 class Runner {
@@ -49,6 +75,26 @@ class Runner {
   // sequence's penalties, min_tokens and random numbers. An error leaves the runner usable; the
   // batch's sequences must then be ended.
   virtual absl::Status Run(const Batch& batch, StepOutput* output) = 0;
+
+  // Explicit memory; Unimplemented by runners without it (info().memory.slots is 0).
+
+  // Makes `memory` visible in `slot` for the Runs that follow; overwrites what was there, which no
+  // sequence of the next Run may still be meant to see. Does not wait for a device: the runner
+  // keeps the reference until it has copied. InvalidArgument when the shape is not
+  // info().memory.shape.
+  virtual absl::Status FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) {
+    return absl::UnimplementedError("this runner has no explicit memory");
+  }
+
+  // Write path (paper, 3.1-3.3): one memory per reference, each the ids of its text without prefix
+  // or BOS: 1 to reference_tokens of them, in a batch of at most max_references_per_encode. Runs
+  // the memory layers only and touches no sequence. A memory's bits do not depend on the others of
+  // the batch.
+  virtual absl::Status EncodeReferences(
+      absl::Span<const absl::Span<const int32_t>> references,
+      std::vector<std::shared_ptr<const MemoryTensor>>* memories) {
+    return absl::UnimplementedError("this runner has no explicit memory");
+  }
 };
 
 }  // namespace memory3

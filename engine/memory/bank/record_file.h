@@ -1,0 +1,39 @@
+// An open file of records, readable through the page cache and, where the file system can, past it.
+#ifndef MEMORY3_ENGINE_MEMORY_BANK_RECORD_FILE_H_
+#define MEMORY3_ENGINE_MEMORY_BANK_RECORD_FILE_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+namespace memory3 {
+
+// Immutable; file descriptors are closed with the last reference, so a read in progress keeps its
+// file. Thread-safe.
+class RecordFile {
+ public:
+  // `direct` asks for O_DIRECT as well; where it is refused direct_fd() is -1 and that is no error.
+  static absl::StatusOr<std::shared_ptr<const RecordFile>> Open(const std::filesystem::path& path,
+                                                                bool direct);
+  RecordFile(const RecordFile&) = delete;
+  RecordFile& operator=(const RecordFile&) = delete;
+  ~RecordFile();
+
+  int fd() const { return fd_; }
+  int direct_fd() const { return direct_fd_; }
+  int64_t size() const { return size_; }  // when opened
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  RecordFile() = default;
+  std::filesystem::path path_;
+  int fd_ = -1;
+  int direct_fd_ = -1;
+  int64_t size_ = 0;
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_MEMORY_BANK_RECORD_FILE_H_
