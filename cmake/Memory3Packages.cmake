@@ -12,6 +12,10 @@ pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
 # The HTTP server behind prometheus-cpp's exposer; it ships no configuration of its own.
 find_library(CIVETWEB_LIBRARY civetweb REQUIRED)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+# Header only, and its headers define functions: include them in one translation unit.
+find_path(HNSWLIB_INCLUDE_DIR hnswlib/hnswlib.h REQUIRED)
 if(M3_BUILD_TESTS)
   find_package(GTest CONFIG REQUIRED)
 endif()
