@@ -1,6 +1,7 @@
 // memory3-bench engine: the engine alone, against what the machine could do.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ namespace {
 
 // Enough tokens to touch every buffer and wake every thread before measuring.
 constexpr int kWarmUpTokens = 4;
+constexpr absl::Duration kReadTime = absl::Milliseconds(300);
 constexpr int kBytesPerGb = 1'000'000'000;
 
 struct Subject {
@@ -96,13 +98,55 @@ absl::StatusOr<Subject> LoadSubject(int sequences, int context) {
   return subject;
 }
 
-LoadSummary Measure(Engine& engine, int batch) {
+// Decode steps per second that reading the weights once, and every sequence's keys and values once,
+// would allow.
+double StepRoofline(const RunnerInfo& info, double read_bytes_per_second, int batch,
+                    double context) {
+  const double bytes = static_cast<double>(info.weight_bytes_per_step) +
+                       batch * context * static_cast<double>(info.kv_bytes_per_token);
+  return read_bytes_per_second / bytes;
+}
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+struct Measured {
+  LoadSummary summary;
+  std::optional<double> roofline_share;
+  double read_bytes_per_second = 0;  // beside the runs
+};
+
+// Every run stands between two looks at what memory gives at that moment, and is compared with
+// them: on a machine with neighbours the bandwidth of one minute says little about the next.
+Measured Measure(Engine& engine, int batch, SustainedRead& read) {
   const int prompt = absl::GetFlag(FLAGS_prompt);
   const int generate = absl::GetFlag(FLAGS_generate);
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
   RunEngineLoad(engine, UniformWorkload(batch, prompt, std::min(generate, kWarmUpTokens)), seed);
-  return MedianRun(
-      [&] { return RunEngineLoad(engine, UniformWorkload(batch, prompt, generate), seed); });
+  std::vector<double> shares;
+  std::vector<double> bandwidths;
+  Measured measured;
+  double before = read.BytesPerSecond(kReadTime);
+  measured.summary = MedianRun([&] {
+    std::vector<RequestSample> samples =
+        RunEngineLoad(engine, UniformWorkload(batch, prompt, generate), seed);
+    const double after = read.BytesPerSecond(kReadTime);
+    bandwidths.push_back((before + after) / 2);
+    before = after;
+    const LoadSummary run = Summarize(samples);
+    if (run.decode_tokens_per_second.has_value()) {
+      shares.push_back(
+          *run.decode_tokens_per_second / batch /
+          StepRoofline(engine.runner_info(), bandwidths.back(), batch, run.mean_decode_context));
+    }
+    return samples;
+  });
+  if (!shares.empty()) measured.roofline_share = Median(shares);
+  measured.read_bytes_per_second = Median(bandwidths);
+  return measured;
 }
 
 MachineCeiling BetterOf(const MachineCeiling& a, const MachineCeiling& b) {
@@ -110,25 +154,11 @@ MachineCeiling BetterOf(const MachineCeiling& a, const MachineCeiling& b) {
           std::max(a.bf16_flops_per_second, b.bf16_flops_per_second)};
 }
 
-// Decode steps per second that reading the weights once, and every sequence's keys and values once,
-// would allow.
-double StepRoofline(const RunnerInfo& info, const MachineCeiling& ceiling, int batch,
-                    double context) {
-  const double bytes = static_cast<double>(info.weight_bytes_per_step) +
-                       batch * context * static_cast<double>(info.kv_bytes_per_token);
-  return ceiling.read_bytes_per_second / bytes;
-}
-
 void AddRow(const Subject& subject, const MachineCeiling& ceiling, int batch,
-            const LoadSummary& summary, Table* table) {
+            const Measured& measured, Table* table) {
+  const LoadSummary& summary = measured.summary;
   Cell roofline;
-  if (summary.decode_tokens_per_second.has_value()) {
-    const double steps = *summary.decode_tokens_per_second / batch;
-    roofline = Cell(100 * steps /
-                        StepRoofline(subject.engine->runner_info(), ceiling, batch,
-                                     summary.mean_decode_context),
-                    1);
-  }
+  if (measured.roofline_share.has_value()) roofline = Cell(100 * *measured.roofline_share, 1);
   Cell peak;
   if (summary.prompt_tokens_per_second.has_value() && subject.dtype == DType::kBF16) {
     const double flops = *summary.prompt_tokens_per_second *
@@ -137,6 +167,7 @@ void AddRow(const Subject& subject, const MachineCeiling& ceiling, int batch,
   }
   std::vector<Cell> row = {Cell(int64_t{batch})};
   for (Cell& cell : LoadCells(summary)) row.push_back(std::move(cell));
+  row.emplace_back(measured.read_bytes_per_second / kBytesPerGb, 1);
   row.push_back(std::move(roofline));
   row.push_back(std::move(peak));
   row.emplace_back(DescribeErrors(summary));
@@ -179,23 +210,26 @@ absl::Status BenchEngine(BenchReport* report) {
                       LoadSubject(*std::max_element(batches.begin(), batches.end()),
                                   absl::GetFlag(FLAGS_prompt) + absl::GetFlag(FLAGS_generate)));
   MachineCeiling ceiling = MeasureMachineCeiling(absl::GetFlag(FLAGS_threads));
-  std::vector<LoadSummary> summaries;
-  for (const int batch : batches) summaries.push_back(Measure(*subject.engine, batch));
+  SustainedRead read(absl::GetFlag(FLAGS_threads));
+  std::vector<Measured> measured;
+  for (const int batch : batches) measured.push_back(Measure(*subject.engine, batch, read));
   // What the machine reached at either end is what it can do; noise only takes away.
   ceiling = BetterOf(ceiling, MeasureMachineCeiling(absl::GetFlag(FLAGS_threads)));
   AddNotes(subject, ceiling, report);
 
   std::vector<std::string> columns = {"batch"};
   for (std::string& column : LoadColumns()) columns.push_back(std::move(column));
-  columns.insert(columns.end(), {"roofline %", "bf16 peak %", "errors"});
+  columns.insert(columns.end(), {"read GB/s", "roofline %", "bf16 peak %", "errors"});
   report->table = Table(std::move(columns));
   for (size_t i = 0; i < batches.size(); ++i) {
-    AddRow(subject, ceiling, batches[i], summaries[i], &report->table);
+    AddRow(subject, ceiling, batches[i], measured[i], &report->table);
   }
   report->explanations = LoadExplanations();
   report->explanations.push_back(
-      "roofline %: decode steps/s ÷ (read bandwidth ÷ bytes of weights, keys and values a step "
-      "reads).");
+      "read GB/s: read bandwidth right before and after each run, on average; the median of runs.");
+  report->explanations.push_back(
+      "roofline %: decode steps/s ÷ (that bandwidth ÷ bytes of weights, keys and values a step "
+      "reads); the median of runs.");
   report->explanations.push_back(
       "bf16 peak %: arithmetic of the prompts ÷ the machine's bf16 peak.");
   return absl::OkStatus();

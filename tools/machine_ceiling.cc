@@ -18,26 +18,36 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kMeasuringTime = std::chrono::milliseconds(900);
 // Many times any cache: a pass reads the part of it that was read longest ago.
 constexpr int64_t kReadBytes = int64_t{512} << 20;
-// All threads together. About as long as one matrix product, so that the scheduler interrupts as
-// little of either: with longer passes, products on a busy machine seem faster than its memory.
-constexpr int64_t kReadPassBytes = int64_t{32} << 20;
+// Of one pass, all threads together: 32 MiB. About as long as one matrix product, so that the
+// scheduler interrupts as little of either: with longer passes, products on a busy machine seem
+// faster than its memory.
+constexpr int64_t kReadPassBlocks = 128;
 // A few milliseconds of arithmetic: long beside the start of a pass, short beside a neighbour's
 // time slice.
 constexpr int64_t kPeakLoops = 1'000'000;
 
-// Runs body(thread, pass) on all threads at once, again and again; the seconds of the fastest pass.
-// On the same kind of pool as the products it is compared with, so that both meet the scheduler
-// alike.
+struct PassTimes {
+  double fastest = 1e30;  // seconds
+  double mean = 0;
+};
+
+// Runs body(thread, pass) on all threads at once, again and again. On the same kind of pool as the
+// products it is compared with, so that both meet the scheduler alike.
 template <typename Body>
-double FastestPass(ThreadPool& pool, const Body& body) {
-  double fastest = 1e30;
+PassTimes TimePasses(ThreadPool& pool, std::chrono::nanoseconds measuring_time, const Body& body) {
+  PassTimes times;
   int64_t pass = 0;
-  const Clock::time_point end = Clock::now() + kMeasuringTime;
-  for (Clock::time_point began = Clock::now(); began < end; began = Clock::now(), ++pass) {
+  const Clock::time_point first = Clock::now();
+  Clock::time_point ended = first;
+  while (ended < first + measuring_time) {
+    const Clock::time_point began = ended;
     pool.Run([&](int thread, int) { body(thread, pass); });
-    fastest = std::min(fastest, std::chrono::duration<double>(Clock::now() - began).count());
+    ended = Clock::now();
+    times.fastest = std::min(times.fastest, std::chrono::duration<double>(ended - began).count());
+    ++pass;
   }
-  return fastest;
+  times.mean = std::chrono::duration<double>(ended - first).count() / static_cast<double>(pass);
+  return times;
 }
 
 typedef uint64_t Vector __attribute__((vector_size(16), may_alias));
@@ -47,7 +57,7 @@ typedef uint64_t Vector __attribute__((vector_size(16), may_alias));
 // same cache sets.
 constexpr int kStreams = 4;
 constexpr int64_t kVectorsPerLine = 4;
-constexpr int64_t kVectorsPerStream = ((int64_t{1} << 14) + 1) * kVectorsPerLine;
+constexpr int64_t kVectorsPerStream = ((int64_t{1} << 10) + 1) * kVectorsPerLine;
 constexpr int64_t kVectorsPerBlock = kStreams * kVectorsPerStream;
 
 uint64_t ReadAll(const Vector* from, int64_t count) {
@@ -63,27 +73,41 @@ uint64_t ReadAll(const Vector* from, int64_t count) {
   return all[0] | all[1];
 }
 
-double MeasureRead(ThreadPool& pool) {
-  const int threads = pool.threads();
-  constexpr int64_t kVectorBytes = sizeof(Vector);
-  constexpr int64_t kBlockBytes = kVectorsPerBlock * kVectorBytes;
-  const int64_t per_pass =
-      std::max<int64_t>(1, kReadPassBytes / kBlockBytes / threads) * kVectorsPerBlock;
-  const int64_t passes = std::max<int64_t>(1, kReadBytes / kVectorBytes / per_pass / threads);
-  AlignedBuffer buffer(passes * per_pass * threads * kVectorBytes);
-  const auto* vectors = reinterpret_cast<const Vector*>(buffer.data());
-  std::atomic<uint64_t> sink{0};  // keeps the reads alive
-  const double seconds = FastestPass(pool, [&](int thread, int64_t pass) {
-    const int64_t begin = (pass % passes * threads + thread) * per_pass;
-    sink.fetch_or(ReadAll(vectors + begin, per_pass));
-  });
-  return static_cast<double>(per_pass * threads * kVectorBytes) / seconds;
-}
+// Passes over a buffer that is many times any cache. Threads take block after block, as those of a
+// matrix product take panels: one that loses its core for a while holds nobody up.
+class ReadPasses {
+  static constexpr int64_t kBlockBytes = kVectorsPerBlock * sizeof(Vector);
+  static constexpr int64_t kBlocks = kReadBytes / kBlockBytes;
+
+ public:
+  explicit ReadPasses(ThreadPool& pool) : pool_(pool), buffer_(kBlocks * kBlockBytes) {}
+
+  static constexpr int64_t kPassBytes = kReadPassBlocks * kBlockBytes;  // all threads together
+
+  PassTimes Run(std::chrono::nanoseconds measuring_time) {
+    const auto* vectors = reinterpret_cast<const Vector*>(buffer_.data());
+    std::atomic<uint64_t> sink{0};  // keeps the reads alive
+    std::atomic<int64_t> next{0};
+    return TimePasses(pool_, measuring_time, [&](int, int64_t pass) {
+      const int64_t end = (pass + 1) * kReadPassBlocks;
+      for (int64_t block = next.load(); block < end;) {
+        if (!next.compare_exchange_weak(block, block + 1)) continue;
+        sink.fetch_or(ReadAll(vectors + block % kBlocks * kVectorsPerBlock, kVectorsPerBlock));
+        ++block;
+      }
+    });
+  }
+
+ private:
+  ThreadPool& pool_;
+  AlignedBuffer buffer_;
+};
 
 double MeasurePeak(ThreadPool& pool) {
   const PeakLoop loop = BestPeakLoop();
-  const double seconds = FastestPass(pool, [&](int, int64_t) { loop.run(kPeakLoops); });
-  return static_cast<double>(loop.flops_per_loop * kPeakLoops * pool.threads()) / seconds;
+  const PassTimes times =
+      TimePasses(pool, kMeasuringTime, [&](int, int64_t) { loop.run(kPeakLoops); });
+  return static_cast<double>(loop.flops_per_loop * kPeakLoops * pool.threads()) / times.fastest;
 }
 
 }  // namespace
@@ -91,9 +115,29 @@ double MeasurePeak(ThreadPool& pool) {
 MachineCeiling MeasureMachineCeiling(int threads) {
   ThreadPool pool(threads > 0 ? threads : UsableCores());
   MachineCeiling ceiling;
-  ceiling.read_bytes_per_second = MeasureRead(pool);
+  ReadPasses reads(pool);
+  ceiling.read_bytes_per_second = ReadPasses::kPassBytes / reads.Run(kMeasuringTime).fastest;
   ceiling.bf16_flops_per_second = MeasurePeak(pool);
   return ceiling;
+}
+
+class SustainedRead::Impl {
+ public:
+  explicit Impl(int threads) : pool_(threads > 0 ? threads : UsableCores()), reads_(pool_) {}
+  double BytesPerSecond(absl::Duration measuring_time) {
+    const PassTimes times = reads_.Run(absl::ToChronoNanoseconds(measuring_time));
+    return ReadPasses::kPassBytes / times.mean;
+  }
+
+ private:
+  ThreadPool pool_;
+  ReadPasses reads_;
+};
+
+SustainedRead::SustainedRead(int threads) : impl_(std::make_unique<Impl>(threads)) {}
+SustainedRead::~SustainedRead() = default;
+double SustainedRead::BytesPerSecond(absl::Duration measuring_time) {
+  return impl_->BytesPerSecond(measuring_time);
 }
 
 }  // namespace memory3

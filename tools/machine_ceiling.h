@@ -3,6 +3,10 @@
 #ifndef MEMORY3_TOOLS_MACHINE_CEILING_H_
 #define MEMORY3_TOOLS_MACHINE_CEILING_H_
 
+#include <memory>
+
+#include "absl/time/time.h"
+
 namespace memory3 {
 
 struct MachineCeiling {
@@ -17,6 +21,19 @@ struct MachineCeiling {
 // machine that is busy throughout, no pass may get all its cores, and what is measured later may
 // exceed this: trust shares from an idle machine only.
 MachineCeiling MeasureMachineCeiling(int threads);
+
+// What reading reaches on average over a while, neighbours' disturbance included: the yardstick for
+// a run measured just before or after, on a machine whose bandwidth changes from second to second.
+class SustainedRead {
+ public:
+  explicit SustainedRead(int threads);  // 0: one per core this process may use
+  ~SustainedRead();
+  double BytesPerSecond(absl::Duration measuring_time);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace memory3
 
