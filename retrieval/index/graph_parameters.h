@@ -1,0 +1,17 @@
+// What the search graph of a bank is built with (Malkov and Yashunin's HNSW).
+#ifndef MEMORY3_RETRIEVAL_INDEX_GRAPH_PARAMETERS_H_
+#define MEMORY3_RETRIEVAL_INDEX_GRAPH_PARAMETERS_H_
+
+#include <cstdint>
+
+namespace memory3 {
+
+struct GraphParameters {
+  int links = 16;              // M: per vector and level, twice as many on the lowest; [2, 256]
+  int build_candidates = 200;  // efConstruction: breadth of the search for neighbours; [1, 65535]
+  uint64_t seed = 100;         // of the levels
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_RETRIEVAL_INDEX_GRAPH_PARAMETERS_H_
