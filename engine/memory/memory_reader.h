@@ -23,13 +23,25 @@ struct ReadJob {
   absl::AnyInvocable<void(absl::Status)> done;
 };
 
+// What happened since the reader was made.
+struct MemoryReaderCounters {
+  uint64_t reads = 0;             // jobs that ended, well or not
+  uint64_t failures = 0;          // those that ended with an error
+  uint64_t short_reads = 0;       // answers with fewer bytes than asked; the rest was asked for
+  uint64_t retries = 0;           // interrupted or put off by the system (EINTR, EAGAIN)
+  uint64_t direct_fallbacks = 0;  // files that refused a direct read and are read buffered since
+};
+
 // Thread-safe. Destruction waits for the jobs in progress; queued ones end with Cancelled.
 class MemoryReader {
  public:
   virtual ~MemoryReader() = default;
-  // Never waits for the device. ResourceExhausted (and no call of `done`) when the queue is full.
+  // Never waits for the device. After an error `done` is not called: ResourceExhausted when the
+  // queue is full, InvalidArgument for a misaligned job, FailedPrecondition when direct reads are
+  // demanded of a file without them.
   [[nodiscard]] virtual absl::Status Read(ReadJob job) = 0;
   virtual std::string_view name() const = 0;  // "pread, direct", "io_uring, direct, fixed buffers"
+  virtual MemoryReaderCounters counters() const { return {}; }
 };
 
 }  // namespace memory3
