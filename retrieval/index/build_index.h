@@ -17,11 +17,12 @@
 
 namespace memory3 {
 
-// Up to here searching every vector takes no longer than asking a graph, and is exact.
-inline constexpr int64_t kExactSearchCount = 20'000;
+// Below this many references a bank gets no graph: searching every vector takes less than a
+// millisecond, and is exact.
+inline constexpr int64_t kExactSearchCount = 4096;
 inline constexpr int64_t kMaxIndexCount = int64_t{1} << 31;  // exclusive; the graph's ids are int
 
-// The files in an index folder; kGraphFile is absent below exact_below.
+// The files in an index folder; a bank with fewer than exact_below references has no kGraphFile.
 inline constexpr char kEmbedderFile[] = "embedder.bin";
 inline constexpr char kVectorsFile[] = "vectors.bin";
 inline constexpr char kGraphFile[] = "graph.bin";

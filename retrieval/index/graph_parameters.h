@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+
 namespace memory3 {
 
 struct GraphParameters {
@@ -11,6 +13,9 @@ struct GraphParameters {
   int build_candidates = 200;  // efConstruction: breadth of the search for neighbours; [1, 65535]
   uint64_t seed = 100;         // of the levels
 };
+
+// InvalidArgument naming the parameter that is out of range.
+absl::Status CheckParameters(const GraphParameters& parameters);
 
 }  // namespace memory3
 

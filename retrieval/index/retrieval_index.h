@@ -41,7 +41,8 @@ class RetrievalIndex {
 
   // The k nearest of one query vector of embedder().dimensions() floats, best first; ties go to the
   // lower id. Fewer when there are fewer, none for the zero vector.
-  std::vector<ScoredId> Search(absl::Span<const float> query, int k) const;
+  // ResourceExhausted when memory runs out.
+  absl::StatusOr<std::vector<ScoredId>> Search(absl::Span<const float> query, int k) const;
   // The same, always by comparing with every vector.
   std::vector<ScoredId> SearchExact(absl::Span<const float> query, int k) const;
   // Embeds and searches: one result per text.
