@@ -61,7 +61,12 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens)
       }
       node = child;
     }
-    if (node != 0) trie_[node].token = static_cast<int>(index);
+    if (node == 0) continue;
+    // Normalization can make two tokens alike: special ones come first, then the order of the file.
+    int& token = trie_[node].token;
+    if (token < 0 || (tokens_[index].special && !tokens_[token].special)) {
+      token = static_cast<int>(index);
+    }
   }
 }
 
@@ -71,16 +76,13 @@ int AddedTokenMatcher::Child(int node, char byte) const {
   return found != children.end() && found->first == byte ? found->second : -1;
 }
 
-const AddedToken* AddedTokenMatcher::MatchAt(std::string_view text, size_t position,
-                                             bool find_special) const {
+const AddedToken* AddedTokenMatcher::MatchAt(std::string_view text, size_t position) const {
   const AddedToken* longest = nullptr;
   int node = 0;
   for (size_t i = position; i < text.size(); ++i) {
     node = Child(node, text[i]);
     if (node < 0) break;
-    if (trie_[node].token < 0) continue;
-    const AddedToken& token = tokens_[trie_[node].token];
-    if (find_special || !token.special) longest = &token;
+    if (trie_[node].token >= 0) longest = &tokens_[trie_[node].token];
   }
   return longest;
 }
@@ -90,21 +92,27 @@ std::vector<AddedTokenSpan> AddedTokenMatcher::Split(std::string_view text,
   std::vector<AddedTokenSpan> spans;
   size_t covered = 0;
   for (size_t position = 0; position < text.size();) {
-    const AddedToken* token = MatchAt(text, position, find_special);
+    const AddedToken* token = MatchAt(text, position);
     if (token == nullptr) {
       ++position;
       continue;
     }
+    const size_t start = position;
     const size_t stop = position + token->content.size();
-    if (token->single_word && (WordBefore(text, position) || WordAt(text, stop))) {
-      position = stop;
+    // What matched is done with, even where it does not count.
+    position = stop;
+    if (token->special && !find_special) continue;
+    if (token->single_word && (WordBefore(text, start) || WordAt(text, stop))) continue;
+    const size_t end = token->rstrip ? SkipSpaceForward(text, stop) : stop;
+    const size_t begin =
+        token->lstrip ? std::max(SkipSpaceBackward(text, start, covered), covered) : start;
+    if (begin >= end) {  // the token before it swallowed it whole
+      covered = std::max(covered, end);
       continue;
     }
-    const size_t begin = token->lstrip ? SkipSpaceBackward(text, position, covered) : position;
-    const size_t end = token->rstrip ? SkipSpaceForward(text, stop) : stop;
     if (begin > covered) spans.push_back({covered, begin, std::nullopt});
     spans.push_back({begin, end, token->id});
-    covered = position = end;
+    covered = end;
   }
   if (covered < text.size()) spans.push_back({covered, text.size(), std::nullopt});
   return spans;

@@ -30,14 +30,16 @@ struct AddedTokenSpan {
   std::optional<int32_t> token;
 };
 
-// Finds the longest added token at the leftmost place, again and again. Immutable once built; safe
-// from any thread.
+// Finds the longest added token at the leftmost place, again and again, as Hugging Face's
+// tokenizers do: white space that a token swallowed may still be an added token of its own.
+// Immutable once built; safe from any thread.
 class AddedTokenMatcher {
  public:
   // An empty content is left out: it would match everywhere.
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
-  // With find_special false, special tokens are text like any other.
+  // With find_special false, special tokens are text like any other, and no other added token is
+  // found inside one.
   std::vector<AddedTokenSpan> Split(std::string_view text, bool find_special) const;
 
  private:
@@ -47,7 +49,7 @@ class AddedTokenMatcher {
   };
   int Child(int node, char byte) const;
   // The longest token that starts at `position`.
-  const AddedToken* MatchAt(std::string_view text, size_t position, bool find_special) const;
+  const AddedToken* MatchAt(std::string_view text, size_t position) const;
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> trie_;

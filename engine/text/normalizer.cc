@@ -7,6 +7,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/text/byte_level.h"
 #include "engine/text/component.h"
+#include "engine/text/split.h"
 #include "engine/text/unicode.h"
 #include "engine/text/utf8.h"
 
@@ -43,16 +44,14 @@ class ReplaceNormalizer : public Normalizer {
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
   std::string Normalize(std::string text) const override {
     std::string result;
-    size_t copied = 0;
-    for (size_t from = 0; from <= text.size();) {
-      const std::optional<Regex::Match> match = pattern_.Find(text, from);
-      if (!match.has_value()) break;
-      result.append(text, copied, match->begin - copied).append(content_);
-      copied = match->end;
-      from = match->end > match->begin ? match->end
-                                       : match->end + 1;  // an empty match must not repeat
+    for (const Stretch& stretch : FindStretches(pattern_, text)) {
+      if (stretch.matched) {
+        result += content_;
+      } else {
+        result.append(text, stretch.begin, stretch.end - stretch.begin);
+      }
     }
-    return result.append(text, copied);
+    return result;
   }
 
  private:

@@ -16,10 +16,6 @@ namespace {
 // of white space.
 constexpr char kByteLevelPattern[] =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-// Runs of word characters (fractions and the like are none here, unlike in \w of a Split) and of
-// other signs.
-constexpr char kWhitespacePattern[] =
-    R"([\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}]+|[^\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\s]+)";
 constexpr char kSpaceMark[] = "\xE2\x96\x81";  // U+2581
 
 using FindFunction = std::function<std::vector<Stretch>(std::string_view)>;
@@ -186,6 +182,14 @@ absl::StatusOr<std::unique_ptr<PreTokenizer>> MakeSequence(const nlohmann::json&
   return std::make_unique<SequencePreTokenizer>(std::move(steps));
 }
 
+// Runs of word characters and runs of other signs.
+std::unique_ptr<PreTokenizer> MakeWhitespace() {
+  std::vector<std::unique_ptr<PreTokenizer>> steps;
+  steps.push_back(SplitBy(IsWhitespace, SplitBehavior::kRemoved));
+  steps.push_back(SplitBy(IsWordCharacter, SplitBehavior::kContiguous));
+  return std::make_unique<SequencePreTokenizer>(std::move(steps));
+}
+
 std::unique_ptr<PreTokenizer> MakeBert() {
   std::vector<std::unique_ptr<PreTokenizer>> steps;
   steps.push_back(SplitBy(IsWhitespace, SplitBehavior::kRemoved));
@@ -206,8 +210,7 @@ absl::StatusOr<std::unique_ptr<PreTokenizer>> MakePreTokenizer(const nlohmann::j
   if (type == "Split") return MakeSplit(json, part);
   if (type == "BertPreTokenizer") return MakeBert();
   if (type == "WhitespaceSplit") return SplitBy(IsWhitespace, SplitBehavior::kRemoved);
-  if (type == "Whitespace")
-    return SplitBy(kWhitespacePattern, SplitBehavior::kRemoved, /*invert=*/true);
+  if (type == "Whitespace") return MakeWhitespace();
   if (type == "Punctuation") {
     M3_ASSIGN_OR_RETURN(const std::string name, StringField(json, "behavior", "Isolated", part));
     M3_ASSIGN_OR_RETURN(const SplitBehavior behavior, ParseSplitBehavior(name, part));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/text/regex_syntax.h"
 
 namespace memory3 {
 namespace {
@@ -21,46 +22,12 @@ pcre2_match_data* ThreadMatchData() {
   return data.get();
 }
 
-// What \w means to the engine that tokenizer.json is written for: letters, marks, digits,
-// connectors, circled letters, and of the other numbers only those of Latin-1. PCRE2's own \w
-// differs, and differs between its versions.
-constexpr char kWordClasses[] =
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
-
-// Spells out \w and \W. Inside a class \W cannot be, and is refused.
-absl::StatusOr<std::string> SpellOutWordClasses(std::string_view pattern) {
-  std::string spelled;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char escaped = pattern[++i];
-      if (escaped == 'W' && in_class)
-        return absl::InvalidArgumentError("\\W inside a class is not supported");
-      if (escaped == 'w' || escaped == 'W') {
-        absl::StrAppend(&spelled,
-                        in_class         ? ""
-                        : escaped == 'w' ? "["
-                                         : "[^",
-                        kWordClasses, in_class ? "" : "]");
-      } else {
-        spelled.push_back(c);
-        spelled.push_back(escaped);
-      }
-      continue;
-    }
-    if (c == '[') in_class = true;
-    if (c == ']') in_class = false;
-    spelled.push_back(c);
-  }
-  return spelled;
-}
-
-absl::StatusOr<pcre2_code*> CompileSpelled(const std::string& pattern) {
+absl::StatusOr<pcre2_code*> CompilePcre2(const std::string& pattern) {
   int error = 0;
   PCRE2_SIZE position = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   PCRE2_UTF | PCRE2_UCP, &error, &position, nullptr);
+  pcre2_code* code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &position, nullptr);
   if (code != nullptr) return code;
   unsigned char message[256];
   pcre2_get_error_message(error, message, sizeof(message));
@@ -80,8 +47,13 @@ class Regex::Impl {
 
   std::optional<Match> Find(std::string_view text, size_t from) const {
     pcre2_match_data* data = ThreadMatchData();
-    const int result = pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                                   from, PCRE2_NO_UTF_CHECK, data, nullptr);
+    const auto match = [&](uint32_t options) {
+      return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                         PCRE2_NO_UTF_CHECK | options, data, nullptr);
+    };
+    int result = match(0);
+    // The interpreter keeps its state on the heap, where there is more room.
+    if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(PCRE2_NO_JIT);
     if (result < 0) return std::nullopt;
     const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data);
     return Match{offsets[0], offsets[1]};
@@ -92,8 +64,8 @@ class Regex::Impl {
 };
 
 absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
-  M3_ASSIGN_OR_RETURN(const std::string spelled, SpellOutWordClasses(pattern));
-  M3_ASSIGN_OR_RETURN(pcre2_code* const code, CompileSpelled(spelled));
+  M3_ASSIGN_OR_RETURN(const std::string translated, TranslateRegex(pattern));
+  M3_ASSIGN_OR_RETURN(pcre2_code* const code, CompilePcre2(translated));
   return Regex(std::make_unique<Impl>(code));
 }
 
@@ -107,7 +79,7 @@ absl::StatusOr<Regex> Regex::Literal(std::string_view text) {
     begin = end + 2;
   }
   absl::StrAppend(&pattern, std::string(text.substr(begin)), "\\E");
-  M3_ASSIGN_OR_RETURN(pcre2_code* const code, CompileSpelled(pattern));
+  M3_ASSIGN_OR_RETURN(pcre2_code* const code, CompilePcre2(pattern));
   return Regex(std::make_unique<Impl>(code));
 }
 

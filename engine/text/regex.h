@@ -1,4 +1,4 @@
-// A PCRE2 pattern with Unicode classes, compiled once and matched from any thread.
+// A regular expression of tokenizer.json, compiled once with PCRE2 and matched from any thread.
 #ifndef MEMORY3_ENGINE_TEXT_REGEX_H_
 #define MEMORY3_ENGINE_TEXT_REGEX_H_
 
@@ -13,7 +13,8 @@ namespace memory3 {
 
 class Regex {
  public:
-  // InvalidArgument with PCRE2's own message and the position.
+  // `pattern` is in Oniguruma's syntax (regex_syntax.h). InvalidArgument says what is wrong with
+  // it.
   static absl::StatusOr<Regex> Compile(std::string_view pattern);
   // Matches the text literally.
   static absl::StatusOr<Regex> Literal(std::string_view text);

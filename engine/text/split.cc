@@ -65,39 +65,32 @@ absl::StatusOr<SplitBehavior> ParseSplitBehavior(const std::string& name, const 
 std::vector<Stretch> FindStretches(const Regex& pattern, std::string_view text) {
   std::vector<Stretch> stretches;
   size_t covered = 0;
-  for (size_t from = 0; from < text.size();) {
+  std::optional<size_t> last_end;
+  for (size_t from = 0; from <= text.size();) {
     const std::optional<Regex::Match> match = pattern.Find(text, from);
     if (!match.has_value()) break;
-    if (match->begin ==
-        match->end) {  // an empty match cuts nothing; go on behind the next character
-      if (match->end == text.size()) break;
-      from = match->end + NextCharacter(text.substr(match->end)).length;
+    if (match->begin == match->end && match->end == last_end) {
+      // An empty match right behind a match is none: look for one from the next character on.
+      from += from < text.size() ? NextCharacter(text.substr(from)).length : 1;
       continue;
     }
     if (match->begin > covered) stretches.push_back({covered, match->begin, false});
     stretches.push_back({match->begin, match->end, true});
     covered = from = match->end;
+    last_end = match->end;
   }
   if (covered < text.size()) stretches.push_back({covered, text.size(), false});
   return stretches;
 }
 
 std::vector<Stretch> ApplyBehavior(std::vector<Stretch> stretches, SplitBehavior behavior) {
-  switch (behavior) {
-    case SplitBehavior::kIsolated:
-      return stretches;
-    case SplitBehavior::kRemoved:
-      stretches.erase(std::remove_if(stretches.begin(), stretches.end(),
-                                     [](const Stretch& s) { return s.matched; }),
-                      stretches.end());
-      return stretches;
-    case SplitBehavior::kMergedWithPrevious:
-      return MergeWithPrevious(stretches);
-    case SplitBehavior::kMergedWithNext:
-      return MergeWithNext(stretches);
-    case SplitBehavior::kContiguous:
-      return MergeAlike(stretches);
-  }
+  if (behavior == SplitBehavior::kMergedWithPrevious) stretches = MergeWithPrevious(stretches);
+  if (behavior == SplitBehavior::kMergedWithNext) stretches = MergeWithNext(stretches);
+  if (behavior == SplitBehavior::kContiguous) stretches = MergeAlike(stretches);
+  const auto drops = [behavior](const Stretch& stretch) {
+    return stretch.begin == stretch.end || (behavior == SplitBehavior::kRemoved && stretch.matched);
+  };
+  stretches.erase(std::remove_if(stretches.begin(), stretches.end(), drops), stretches.end());
   return stretches;
 }
 

@@ -16,7 +16,8 @@ namespace memory3 {
 enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 absl::StatusOr<SplitBehavior> ParseSplitBehavior(const std::string& name, const std::string& part);
 
-// A stretch of a text; the stretches of one cut cover it without gap.
+// A stretch of a text; the stretches of one cut cover it without gap. A match may be empty: it cuts
+// where it stands.
 struct Stretch {
   size_t begin;
   size_t end;

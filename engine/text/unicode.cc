@@ -2,7 +2,8 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <vector>
 
 #include "engine/text/utf8.h"
 
@@ -15,6 +16,43 @@ utf8proc_category_t Category(char32_t c) {
 
 bool IsBetween(utf8proc_category_t category, utf8proc_category_t first, utf8proc_category_t last) {
   return category >= first && category <= last;
+}
+
+bool IsAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+}
+
+int CombiningClass(utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; }
+
+std::vector<utf8proc_int32_t> Decompose(std::string_view text, bool compatible) {
+  constexpr int kLongestDecomposition = 32;  // 18 in Unicode as it is
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+                                                      (compatible ? UTF8PROC_COMPAT : 0));
+  std::vector<utf8proc_int32_t> characters;
+  characters.reserve(text.size());
+  ForEachCharacter(text, [&](char32_t c, std::string_view) {
+    utf8proc_int32_t parts[kLongestDecomposition];
+    int last_boundary_class = 0;
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts, kLongestDecomposition,
+                                options, &last_boundary_class);
+    characters.insert(characters.end(), parts, parts + count);
+  });
+  return characters;
+}
+
+// Canonical order: within a run of characters that combine, by class.
+void OrderMarks(std::vector<utf8proc_int32_t>* characters) {
+  const auto is_starter = [](utf8proc_int32_t c) { return CombiningClass(c) == 0; };
+  for (auto run = characters->begin(); run != characters->end();) {
+    run = std::find_if_not(run, characters->end(), is_starter);
+    const auto end = std::find_if(run, characters->end(), is_starter);
+    std::stable_sort(run, end, [](utf8proc_int32_t a, utf8proc_int32_t b) {
+      return CombiningClass(a) < CombiningClass(b);
+    });
+    run = end;
+  }
 }
 
 }  // namespace
@@ -37,8 +75,11 @@ bool IsNumeric(char32_t c) {
 
 bool IsWordCharacter(char32_t c) {
   const utf8proc_category_t category = Category(c);
+  const bool joiner = c == 0x200C || c == 0x200D;
+  const bool enclosed = (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+                        (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
   return IsBetween(category, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_ND) ||
-         category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_PC;
+         category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_PC || joiner || enclosed;
 }
 
 bool IsMark(char32_t c) {
@@ -74,19 +115,24 @@ std::string ToLower(std::string_view text) {
   return lower;
 }
 
+// utf8proc orders marks by swapping neighbours: a hostile text of marks would take the square of
+// its length. So characters are decomposed one by one, ordered here and only composed by the
+// library.
 std::string NormalizeUnicode(std::string_view text, UnicodeForm form) {
-  int options = UTF8PROC_STABLE;
+  if (IsAscii(text)) return std::string(text);
   const bool composed = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
   const bool compatible = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
-  options |= composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
-  if (compatible) options |= UTF8PROC_COMPAT;
-  utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t length = utf8proc_map(
-      reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-      static_cast<utf8proc_ssize_t>(text.size()), &mapped, static_cast<utf8proc_option_t>(options));
-  if (length < 0) return std::string(text);  // only for invalid UTF-8, which callers exclude
-  std::string result(reinterpret_cast<const char*>(mapped), static_cast<size_t>(length));
-  std::free(mapped);
+  std::vector<utf8proc_int32_t> characters = Decompose(text, compatible);
+  OrderMarks(&characters);
+  size_t count = characters.size();
+  if (composed) {
+    count = static_cast<size_t>(utf8proc_normalize_utf32(
+        characters.data(), static_cast<utf8proc_ssize_t>(count),
+        static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE)));
+  }
+  std::string result;
+  result.reserve(text.size());
+  for (size_t i = 0; i < count; ++i) AppendCharacter(static_cast<char32_t>(characters[i]), &result);
   return result;
 }
 

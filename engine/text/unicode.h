@@ -7,11 +7,12 @@
 
 namespace memory3 {
 
-bool IsWhitespace(char32_t c);      // the White_Space property
-bool IsPunctuation(char32_t c);     // ASCII punctuation and symbols, and every category P*
-bool IsNumeric(char32_t c);         // categories N*
-bool IsWordCharacter(char32_t c);   // what \w matches: letters, marks, digits, connectors
-bool IsMark(char32_t c);            // categories M*
+bool IsWhitespace(char32_t c);   // the White_Space property
+bool IsPunctuation(char32_t c);  // ASCII punctuation and symbols, and every category P*
+bool IsNumeric(char32_t c);      // categories N*
+bool IsWordCharacter(
+    char32_t c);          // letters, also enclosed ones, marks, digits, connectors, joiners
+bool IsMark(char32_t c);  // categories M*
 bool IsNonspacingMark(char32_t c);  // category Mn
 bool IsOther(char32_t c);         // categories C*: control, format, surrogate, private, unassigned
 bool IsCjkIdeograph(char32_t c);  // the blocks BERT puts spaces around
