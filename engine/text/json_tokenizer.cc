@@ -1,8 +1,7 @@
 // Hugging Face's tokenizer.json: added tokens, normalizer, pre-tokenizer, model, post-processor and
 // decoder in a row.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
@@ -23,7 +22,8 @@ namespace {
 
 class JsonTokenizer : public Tokenizer {
  public:
-  static absl::StatusOr<std::unique_ptr<Tokenizer>> Make(const nlohmann::json& json);
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> Make(const nlohmann::json& json,
+                                                         const TokenizerConfig& config);
 
   std::vector<int32_t> Encode(std::string_view text, const EncodeOptions& options) const override {
     std::string clean;
@@ -54,8 +54,7 @@ class JsonTokenizer : public Tokenizer {
 
   std::string TokenBytes(int32_t id) const override {
     const std::string token(TokenText(id));
-    // Added tokens are written as they are; the decoder's rules are for the model's own vocabulary.
-    return token.empty() || IsAdded(id) ? token : decoder_->DecodeOne(token);
+    return token.empty() || IsSpecial(id) ? token : decoder_->DecodeOne(token);
   }
 
   int vocab_size() const override { return vocabulary_.size(); }
@@ -63,17 +62,14 @@ class JsonTokenizer : public Tokenizer {
     return vocabulary_.Find(token);
   }
   std::string_view TokenText(int32_t id) const override { return vocabulary_.Text(id); }
-  bool IsSpecial(int32_t id) const override { return HasFlag(id, kSpecial); }
+  bool IsSpecial(int32_t id) const override {
+    return id >= 0 && id < static_cast<int32_t>(special_.size()) && special_[id];
+  }
   bool StripsLeadingSpace() const override { return decoder_->StripsLeadingSpace(); }
 
  private:
-  enum Flag : uint8_t { kAdded = 1, kSpecial = 2 };
-  bool HasFlag(int32_t id, Flag flag) const {
-    return id >= 0 && id < static_cast<int32_t>(flags_.size()) && (flags_[id] & flag) != 0;
-  }
-  bool IsAdded(int32_t id) const { return HasFlag(id, kAdded); }
-
   absl::Status ReadAddedTokens(const nlohmann::json& json);
+  absl::Status ReadPostProcessor(const nlohmann::json& json, const TokenizerConfig& config);
 
   // Added tokens of the raw text first; what lies between is normalized and searched for those of
   // the normalized text.
@@ -106,7 +102,7 @@ class JsonTokenizer : public Tokenizer {
   }
 
   Vocabulary vocabulary_;
-  std::vector<uint8_t> flags_;  // by id
+  std::vector<bool> special_;  // by id
   std::unique_ptr<AddedTokenMatcher> raw_tokens_;
   std::unique_ptr<AddedTokenMatcher> normalized_tokens_;
   std::unique_ptr<Normalizer> normalizer_;
@@ -146,37 +142,18 @@ const nlohmann::json& FieldOrNull(const nlohmann::json& json, const char* name) 
   return field == json.end() ? null : *field;
 }
 
-absl::StatusOr<AddedToken> ParseAddedToken(const nlohmann::json& json) {
-  const std::string part = "added_tokens";
-  if (!json.is_object() || !json.contains("id") || !json["id"].is_number_integer()) {
-    return ComponentError(part, "an entry has no integer id");
-  }
-  AddedToken token;
-  M3_ASSIGN_OR_RETURN(token.content, StringField(json, "content", "", part));
-  M3_ASSIGN_OR_RETURN(token.special, BoolField(json, "special", false, part));
-  M3_ASSIGN_OR_RETURN(token.normalized, BoolField(json, "normalized", !token.special, part));
-  M3_ASSIGN_OR_RETURN(token.single_word, BoolField(json, "single_word", false, part));
-  M3_ASSIGN_OR_RETURN(token.lstrip, BoolField(json, "lstrip", false, part));
-  M3_ASSIGN_OR_RETURN(token.rstrip, BoolField(json, "rstrip", false, part));
-  const int64_t id = json["id"].get<int64_t>();
-  if (id < 0 || id >= Vocabulary::kMaxTokens) {
-    return ComponentError(part,
-                          absl::StrCat("token '", token.content, "': id ", id, " is out of range"));
-  }
-  token.id = static_cast<int32_t>(id);
-  return token;
-}
-
 absl::Status JsonTokenizer::ReadAddedTokens(const nlohmann::json& json) {
   if (!json.is_null() && !json.is_array()) return ComponentError("added_tokens", "must be a list");
   std::vector<AddedToken> raw, normalized;
-  flags_.assign(vocabulary_.size(), 0);
   for (const nlohmann::json& entry : json) {
-    M3_ASSIGN_OR_RETURN(AddedToken token, ParseAddedToken(entry));
+    if (!entry.is_object() || !entry.contains("id") || !entry["id"].is_number_integer()) {
+      return ComponentError("added_tokens", "an entry has no integer id");
+    }
+    M3_ASSIGN_OR_RETURN(AddedToken token, ParseAddedToken(entry, entry["id"].get<int64_t>()));
     const absl::Status added = vocabulary_.Add(token.content, token.id);
     if (!added.ok()) return ComponentError("added_tokens", std::string(added.message()));
-    flags_.resize(vocabulary_.size(), 0);
-    flags_[token.id] = static_cast<uint8_t>(kAdded | (token.special ? kSpecial : 0));
+    special_.resize(vocabulary_.size());
+    special_[token.id] = token.special;
     if (token.normalized) {
       token.content = normalizer_->Normalize(std::move(token.content));
       normalized.push_back(std::move(token));
@@ -189,7 +166,58 @@ absl::Status JsonTokenizer::ReadAddedTokens(const nlohmann::json& json) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> JsonTokenizer::Make(const nlohmann::json& json) {
+// Tokenizer classes of Hugging Face that put BOS and EOS around a text by tokenizer_config.json,
+// and whether a config that does not say so means BOS.
+std::optional<bool> AddsBosByConfig(std::string_view tokenizer_class) {
+  constexpr std::string_view kFast = "Fast";
+  if (tokenizer_class.size() > kFast.size() &&
+      tokenizer_class.substr(tokenizer_class.size() - kFast.size()) == kFast) {
+    tokenizer_class.remove_suffix(kFast.size());
+  }
+  for (std::string_view name :
+       {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"}) {
+    if (tokenizer_class == name) return true;
+  }
+  if (tokenizer_class == "GPTNeoXTokenizer") return false;
+  return std::nullopt;
+}
+
+// A post_processor that adds tokens is the truth. Where it adds none (null, or ByteLevel alone),
+// the config decides for the classes that go by it; for all others the tokenizer adds nothing,
+// whatever add_bos_token says.
+absl::Status JsonTokenizer::ReadPostProcessor(const nlohmann::json& json,
+                                              const TokenizerConfig& config) {
+  M3_ASSIGN_OR_RETURN(post_processor_, MakePostProcessor(json));
+  for (const auto* side : {&post_processor_.prefix, &post_processor_.suffix}) {
+    for (int32_t id : *side) {
+      if (TokenText(id).empty()) {
+        return ComponentError("post_processor",
+                              absl::StrCat("id ", id, " is not in the vocabulary"));
+      }
+    }
+  }
+  const std::optional<bool> by_config = AddsBosByConfig(config.tokenizer_class);
+  if (!post_processor_.prefix.empty() || !post_processor_.suffix.empty() || !by_config) {
+    return absl::OkStatus();
+  }
+  const auto add = [&](const char* field, const std::string& token, std::vector<int32_t>* side) {
+    const std::optional<int32_t> id = TokenId(token);
+    if (id.has_value()) side->push_back(*id);
+    return id.has_value() || token.empty()
+               ? absl::OkStatus()
+               : ComponentError(field, absl::StrCat("'", token, "' is not in the vocabulary"));
+  };
+  if (config.add_bos.value_or(*by_config)) {
+    M3_RETURN_IF_ERROR(add("bos_token", config.bos_token, &post_processor_.prefix));
+  }
+  if (config.add_eos.value_or(false)) {
+    M3_RETURN_IF_ERROR(add("eos_token", config.eos_token, &post_processor_.suffix));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> JsonTokenizer::Make(const nlohmann::json& json,
+                                                               const TokenizerConfig& config) {
   if (!json.is_object() || !json.contains("model") || !json["model"].is_object()) {
     return ComponentError("model", "missing, or not an object");
   }
@@ -200,18 +228,8 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> JsonTokenizer::Make(const nlohmann::j
                       MakePreTokenizer(FieldOrNull(json, "pre_tokenizer")));
   M3_ASSIGN_OR_RETURN(tokenizer->model_, MakeModel(json["model"], tokenizer->vocabulary_));
   M3_ASSIGN_OR_RETURN(tokenizer->decoder_, MakeTokenDecoder(FieldOrNull(json, "decoder")));
-  M3_ASSIGN_OR_RETURN(tokenizer->post_processor_,
-                      MakePostProcessor(FieldOrNull(json, "post_processor")));
   M3_RETURN_IF_ERROR(tokenizer->ReadAddedTokens(FieldOrNull(json, "added_tokens")));
-  for (const auto* side :
-       {&tokenizer->post_processor_.prefix, &tokenizer->post_processor_.suffix}) {
-    for (int32_t id : *side) {
-      if (tokenizer->TokenText(id).empty()) {
-        return ComponentError("post_processor",
-                              absl::StrCat("id ", id, " is not in the vocabulary"));
-      }
-    }
-  }
+  M3_RETURN_IF_ERROR(tokenizer->ReadPostProcessor(FieldOrNull(json, "post_processor"), config));
   return tokenizer;
 }
 
@@ -219,7 +237,8 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> JsonTokenizer::Make(const nlohmann::j
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizerJson(const std::filesystem::path& file) {
   M3_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonFile(file));
-  absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer = JsonTokenizer::Make(json);
+  M3_ASSIGN_OR_RETURN(const TokenizerConfig config, ReadTokenizerConfig(file.parent_path()));
+  absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer = JsonTokenizer::Make(json, config);
   if (!tokenizer.ok()) {
     return absl::Status(tokenizer.status().code(),
                         absl::StrCat(file.string(), ": ", tokenizer.status().message()));

@@ -1,4 +1,7 @@
 // sentencepiece `.model` files, through the library that trains them.
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/text/added_tokens.h"
@@ -6,6 +9,7 @@
 #include "engine/text/tokenizer.h"
 #include "engine/text/tokenizer_files.h"
 #include "engine/text/utf8.h"
+#include "engine/text/vocabulary.h"
 
 namespace memory3 {
 namespace {
@@ -14,28 +18,46 @@ constexpr char kSpaceMark[] = "\xE2\x96\x81";  // U+2581
 
 class SentencePieceTokenizer : public Tokenizer {
  public:
-  explicit SentencePieceTokenizer(std::unique_ptr<SentencePieceModel> model)
-      : model_(std::move(model)) {
-    std::vector<AddedToken> control;
-    for (int32_t id = 0; id < model_->size(); ++id) {
-      if (!model_->IsControl(id)) continue;
-      control.push_back({.id = id, .content = std::string(model_->IdToPiece(id)), .special = true});
+  // `added`: tokens the model does not have; those it has are left to it.
+  static absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> Make(
+      std::unique_ptr<SentencePieceModel> model, const std::vector<AddedToken>& added) {
+    auto tokenizer = std::make_unique<SentencePieceTokenizer>();
+    std::vector<AddedToken> matched;
+    for (int32_t id = 0; id < model->size(); ++id) {
+      if (!model->IsControl(id)) continue;
+      matched.push_back({.id = id, .content = std::string(model->IdToPiece(id)), .special = true});
     }
-    control_ = std::make_unique<AddedTokenMatcher>(std::move(control));
+    for (const AddedToken& token : added) {
+      if (token.id < model->size()) continue;
+      M3_RETURN_IF_ERROR(tokenizer->added_vocabulary_.Add(token.content, token.id));
+      tokenizer->added_special_.resize(tokenizer->added_vocabulary_.size());
+      tokenizer->added_special_[token.id] = token.special;
+      matched.push_back(token);
+    }
+    tokenizer->matcher_ = std::make_unique<AddedTokenMatcher>(std::move(matched));
     // Whether the model puts a space in front of every text: its normalizer's settings are not
     // public, their effect is.
-    const std::vector<int32_t> probe = model_->Encode("a");
-    strips_space_ = !probe.empty() && model_->IdToPiece(probe[0]).rfind(kSpaceMark, 0) == 0;
+    const std::vector<int32_t> probe = model->Encode("a");
+    tokenizer->strips_space_ =
+        !probe.empty() && model->IdToPiece(probe[0]).rfind(kSpaceMark, 0) == 0;
+    tokenizer->model_ = std::move(model);
+    return tokenizer;
   }
 
-  void AddBos(int32_t id) { bos_ = id; }
-  int32_t OwnBos() const { return model_->bos_id(); }
+  // Which tokens go around a text when special tokens are asked for. Without a word on it in the
+  // config: BOS, when the model has one, as the Llama family expects.
+  void SetEnds(const TokenizerConfig& config) {
+    std::optional<int32_t> bos = TokenId(config.bos_token);
+    if (!bos.has_value() && model_->bos_id() >= 0) bos = model_->bos_id();
+    if (config.add_bos.value_or(true)) bos_ = bos;
+    if (config.add_eos.value_or(false)) eos_ = TokenId(config.eos_token);
+  }
 
   std::vector<int32_t> Encode(std::string_view text, const EncodeOptions& options) const override {
     const std::string clean = ReplaceInvalidUtf8(text);
     std::vector<int32_t> ids;
     if (options.add_special_tokens && bos_.has_value()) ids.push_back(*bos_);
-    for (const AddedTokenSpan& span : control_->Split(clean, options.parse_special_tokens)) {
+    for (const AddedTokenSpan& span : matcher_->Split(clean, options.parse_special_tokens)) {
       if (span.token.has_value()) {
         ids.push_back(*span.token);
         continue;
@@ -44,6 +66,7 @@ class SentencePieceTokenizer : public Tokenizer {
           model_->Encode(std::string_view(clean).substr(span.begin, span.end - span.begin));
       ids.insert(ids.end(), run.begin(), run.end());
     }
+    if (options.add_special_tokens && eos_.has_value()) ids.push_back(*eos_);
     return ids;
   }
 
@@ -56,11 +79,11 @@ class SentencePieceTokenizer : public Tokenizer {
     };
     for (int32_t id : ids) {
       if (id < 0 || id >= vocab_size()) continue;
-      if (!model_->IsControl(id)) {
+      if (!IsAdded(id) && !model_->IsControl(id)) {
         run.push_back(id);
-      } else if (!skip_special_tokens) {  // the library drops control tokens
+      } else if (!skip_special_tokens || !IsSpecial(id)) {  // the library drops control tokens
         flush();
-        text += model_->IdToPiece(id);
+        text += TokenText(id);
       }
     }
     flush();
@@ -68,11 +91,13 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
   std::string TokenBytes(int32_t id) const override {
-    const std::string piece(TokenText(id));
-    if (piece.empty() || model_->IsControl(id)) return piece;
+    std::string piece(TokenText(id));
+    if (piece.empty() || IsAdded(id) || model_->IsControl(id)) return piece;
     if (id == model_->unk_id()) return " \xE2\x81\x87 ";  // as the library decodes it
-    if (model_->IsByte(id))
-      return std::string(1, static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16)));
+    int byte = 0;  // the library has checked that the piece reads <0xNN>
+    if (model_->IsByte(id) && absl::SimpleHexAtoi(piece.substr(3, 2), &byte)) {
+      return std::string(1, static_cast<char>(byte));
+    }
     std::string bytes;
     ForEachCharacter(piece, [&](char32_t, std::string_view character) {
       bytes += character == kSpaceMark ? std::string_view(" ") : character;
@@ -80,26 +105,34 @@ class SentencePieceTokenizer : public Tokenizer {
     return bytes;
   }
 
-  int vocab_size() const override { return model_->size(); }
+  int vocab_size() const override { return std::max(model_->size(), added_vocabulary_.size()); }
 
   std::optional<int32_t> TokenId(std::string_view token) const override {
+    if (const std::optional<int32_t> added = added_vocabulary_.Find(token)) return added;
     const int id = model_->PieceToId(token);
     if (id == model_->unk_id() && token != model_->IdToPiece(id)) return std::nullopt;
     return id;
   }
 
   std::string_view TokenText(int32_t id) const override {
+    if (IsAdded(id)) return added_vocabulary_.Text(id);
     return id >= 0 && id < vocab_size() ? model_->IdToPiece(id) : std::string_view();
   }
   bool IsSpecial(int32_t id) const override {
-    return id >= 0 && id < vocab_size() && model_->IsControl(id);
+    if (id < 0 || id >= vocab_size()) return false;
+    return IsAdded(id) ? added_special_[id] : model_->IsControl(id);
   }
   bool StripsLeadingSpace() const override { return strips_space_; }
 
  private:
+  bool IsAdded(int32_t id) const { return id >= model_->size() && id < added_vocabulary_.size(); }
+
   std::unique_ptr<SentencePieceModel> model_;
-  std::unique_ptr<AddedTokenMatcher> control_;
+  Vocabulary added_vocabulary_;      // ids from the model's size on
+  std::vector<bool> added_special_;  // by id
+  std::unique_ptr<AddedTokenMatcher> matcher_;
   std::optional<int32_t> bos_;
+  std::optional<int32_t> eos_;
   bool strips_space_ = false;
 };
 
@@ -110,15 +143,15 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadSentencePiece(const std::filesyst
   std::string error;
   std::unique_ptr<SentencePieceModel> model = SentencePieceModel::Load(bytes, &error);
   if (model == nullptr) return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", error));
-  auto tokenizer = std::make_unique<SentencePieceTokenizer>(std::move(model));
-  // The model itself does not say whether a text gets a BOS; tokenizer_config.json beside it does.
-  // Without one: yes, when the model has one, as the Llama family expects.
-  M3_ASSIGN_OR_RETURN(const BosConfig config, ReadBosConfig(file.parent_path()));
-  const bool has_config = std::filesystem::exists(file.parent_path() / "tokenizer_config.json");
-  const std::optional<int32_t> named = tokenizer->TokenId(config.bos_token);
-  if (has_config && config.add_bos && named.has_value()) tokenizer->AddBos(*named);
-  if (!has_config && tokenizer->OwnBos() >= 0) tokenizer->AddBos(tokenizer->OwnBos());
-  return tokenizer;
+  // Beside the model, as published folders have them.
+  M3_ASSIGN_OR_RETURN(const TokenizerConfig config, ReadTokenizerConfig(file.parent_path()));
+  auto tokenizer = SentencePieceTokenizer::Make(std::move(model), config.added_tokens);
+  if (!tokenizer.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.string(), ": added_tokens: ", tokenizer.status().message()));
+  }
+  (*tokenizer)->SetEnds(config);
+  return *std::move(tokenizer);
 }
 
 }  // namespace memory3
