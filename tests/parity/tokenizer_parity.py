@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compares tokenizer_dump with Hugging Face's `tokenizers` on tokenizers of every supported kind and random texts.
 
-    tokenizer_parity.py DUMP_PROGRAM WORK_DIR [--texts N] [--seed N]
+    tokenizer_parity.py DUMP_PROGRAM WORK_DIR [--shared DIR] [--texts N] [--seed N]
 
-The tokenizers are trained here, on generated text. Runs itself in a virtual environment under WORK_DIR that holds the pinned
+The tokenizers are trained here, on generated text; with --shared, the published ones under that folder are compared too. Runs itself in a virtual environment under WORK_DIR that holds the pinned
 package; exits with 77 (skipped) when the package cannot be had. Prints the seed; the same seed repeats the run.
 """
 import argparse
@@ -16,18 +16,26 @@ from pathlib import Path
 
 PACKAGE = "tokenizers==0.23.3"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+O200K = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+         r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}"
+         r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+CL100K = (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s")
+# Constructs that Oniguruma and PCRE2 read differently, empty matches among them.
+PATTERNS = [r"(?=\d)", r"(?=(\d{3})+(?!\d))", r"x*", r"^\w", r"\S$", r"[\w-]+", r"[^\w\s]+", r"[^\S\n]+", r"\p{Han}+", r"[\p{Hiragana}ー]+",
+            r"[a[e-h]\d]+", r"\d{1,2}+", r"\d{,2}b", r"(?m:e.)", r"(?i)s+|k", r"\h+", r"\W", r"\u0061|\v", r"\bthe\b", r"{a}|\p{^L}"]
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 WORDS = """the a of and to in is was for on with as by at from it that memory table river stone light house seven yellow
  don't we're I'll she's ß straße naïve café Ünïcode ДОМ река 東京 你好世界 知识 数据 かな カナ 한국어 مرحبا שלום हिन्दी ไทย e\u0301 o\u0308 ﬁ Å ½ ² ⅷ
  3.14159 1234567 007 x=y+1; foo_bar() http://a.b/c?d=e :-) ... -- – — “quoted” 'single' emoji 😀 👩‍👩‍👧 🇩🇪 <b> </b> <s> </s> [CLS] <|im_start|>
- <tool> [extra] İstanbul ΣΊΣΥΦΟΣ""".split()
+ <tool> [extra] İstanbul ΣΊΣΥΦΟΣ 'ſ 'K it'S a\u180eb \u2581 \u2581\u2581 <tool><tool> the。river 12,345.6 ⓐ🄰b می\u200cخواهم""".split()
 # Characters whose classes and mappings have not changed for many versions of Unicode: implementations use different ones.
 RANGES = [(0x00, 0x7F), (0x20, 0x7E), (0x80, 0x17F), (0x300, 0x33F), (0x391, 0x3A1), (0x3B1, 0x3C9), (0x400, 0x45F), (0x5D0, 0x5EA),
           (0x621, 0x63A), (0x905, 0x939), (0xE01, 0xE2E), (0x2010, 0x2027), (0x2030, 0x203E), (0x2080, 0x2089), (0x2150, 0x216F),
           (0x2190, 0x21FF), (0x2460, 0x24E9), (0x3041, 0x3094), (0x30A1, 0x30FE), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3),
           (0xFF01, 0xFF5E), (0x1F600, 0x1F640), (0x20000, 0x2A6D0)]
 # Kinds whose text can be decoded token by token: the stream decoder must give the same.
-STREAMED = ("gpt2", "llama3", "llama2", "gemma", "qwen2")
+STREAMED = ("gpt2", "llama3", "llama2", "gemma", "qwen2", "added", "normalizer")
+BEHAVIORS = ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]
 SPACES = [" ", " ", " ", " ", "  ", "   ", "\n", "\n\n", "\t", " \n ", "\r\n", "\u00a0", "\u3000"]
 
 
@@ -42,11 +50,13 @@ def enter_venv(work):
             subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, capture_output=True)
         probe = subprocess.run([str(python), "-I", "-c", "import tokenizers"], capture_output=True)
         if probe.returncode != 0:
-            subprocess.run([str(python), "-m", "pip", "install", "-q", PACKAGE], check=True, capture_output=True, timeout=120)
+            # Its dependencies serve downloads only.
+            subprocess.run([str(python), "-m", "pip", "install", "-q", "--no-deps", "--timeout", "10", "--retries", "1", PACKAGE],
+                           check=True, capture_output=True, timeout=60)
     except (subprocess.SubprocessError, OSError) as error:
         print(f"skipped: cannot install {PACKAGE}: {error}")
         sys.exit(77)
-    os.execve(str(python), [str(python)] + sys.argv, dict(os.environ, M3_TOKENIZER_VENV="1"))
+    os.execve(str(python), [str(python)] + sys.argv, dict(os.environ, M3_TOKENIZER_VENV="1", RUST_BACKTRACE="0"))
 
 
 def random_text(rng):
@@ -58,6 +68,17 @@ def random_text(rng):
     if kind < 0.9:
         return "".join(rng.choice(WORDS) for _ in range(rng.randrange(0, 12)))
     return "".join(chr(rng.randint(*rng.choice(RANGES))) for _ in range(rng.randrange(1, 40)))
+
+
+def with_added_tokens(rng, tok):
+    """Tokens that overlap each other, words and white space, with any flags."""
+    from tokenizers import AddedToken
+    flag = lambda: rng.random() < 0.4
+    contents = ["<tool>", "tool", "<to", "the", "he", "\n", "  ", " a", "e\u0301", "é", "river", "ver", "<|im_start|>", "[CLS]", "LS]", "東京", "1", "<s>"]
+    for content in rng.sample(contents, 10):
+        token = AddedToken(content, single_word=flag(), lstrip=flag(), rstrip=flag(), normalized=flag())
+        (tok.add_special_tokens if flag() else tok.add_tokens)([token])
+    return tok
 
 
 def build(rng):
@@ -100,7 +121,20 @@ def build(rng):
                                                  pre_tokenizers.Punctuation("contiguous"),
                                                  pre_tokenizers.ByteLevel(add_prefix_space=False)]))
     yield "digits-punctuation", digits
-    for behavior in ["removed", "merged_with_previous", "merged_with_next", "contiguous"]:
+    for i in range(6):
+        yield f"added-{i}", with_added_tokens(rng, byte_level(byte_split(QWEN2)))
+    for name, pattern in [("o200k", O200K), ("cl100k", CL100K)]:
+        yield name, byte_level(byte_split(pattern))
+    for i, pattern in enumerate(PATTERNS):
+        split = pre_tokenizers.Split(Regex(pattern), rng.choice(BEHAVIORS), rng.random() < 0.2)
+        yield f"pattern-{i}", byte_level(pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
+    N = normalizers
+    for i, normalizer in enumerate([[N.NFKD(), N.StripAccents()], [N.Strip(), N.Lowercase()], [N.NFD(), N.Replace(Regex(r"\p{Mn}+|[.]"), "_")],
+                                    [N.NFKC(), N.Prepend("-"), N.Strip(left=False)], [N.ByteLevel()]]):
+        tok = byte_level(pre_tokenizers.Split(Regex(QWEN2), "isolated") if i == 4 else pre_tokenizers.ByteLevel(add_prefix_space=False))
+        tok.normalizer = N.Sequence(normalizer)
+        yield f"normalizer-{i}", tok
+    for behavior in BEHAVIORS[1:]:
         yield f"split-{behavior}", byte_level(pre_tokenizers.Sequence([
             pre_tokenizers.Split(Regex(r"\s|[.,]"), behavior), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
     yield "whitespace", byte_level(pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(False)]))
@@ -127,6 +161,13 @@ def build(rng):
     yield "llama2", fallback(normalizers.Sequence([normalizers.Prepend(mark), normalizers.Replace(" ", mark)]), None, llama_decoder)
     yield "gemma", fallback(normalizers.Replace(" ", mark), pre_tokenizers.Split(" ", "merged_with_previous"),
                             decoders.Sequence([decoders.Replace(mark, " "), decoders.ByteFallback(), decoders.Fuse()]))
+
+    def add_mark_run(data):  # a run of spaces as a token that is both learnt and added, as Gemma has them
+        run = next(token for token in ("\u2581\u2581", "\u2581t") if token in data["model"]["vocab"])
+        data["added_tokens"].append({"id": data["model"]["vocab"][run], "content": run, "single_word": False, "lstrip": False,
+                                     "rstrip": False, "normalized": False, "special": False})
+    yield "gemma-added", as_json(fallback(normalizers.Replace(" ", mark), None, decoders.Sequence(
+        [decoders.Replace(mark, " "), decoders.ByteFallback(), decoders.Fuse()])), add_mark_run)
     for scheme in ["first", "always", "never"]:
         yield f"metaspace-{scheme}", fallback(normalizers.NFKC(), pre_tokenizers.Metaspace(prepend_scheme=scheme, split=scheme != "never"),
                                               decoders.Metaspace(prepend_scheme=scheme))
@@ -144,9 +185,17 @@ def build(rng):
         yield f"wordpiece-{name}", tok
 
 
+def published(shared):
+    """Yields (name, tokenizer) of those under `shared`."""
+    import tokenizers as t
+    for file in sorted(shared.glob("data/*/*/tokenizer.json")) if shared is not None else []:
+        yield file.parent.name, t.Tokenizer.from_file(str(file))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("dump"), parser.add_argument("work", type=Path)
+    parser.add_argument("--shared", type=Path)
     parser.add_argument("--texts", type=int, default=12000), parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -154,7 +203,7 @@ def main():
     seed = options.seed if options.seed is not None else random.randrange(1 << 30)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    cases = list(build(rng))
+    cases = list(build(rng)) + list(published(options.shared))
     failures = 0
     for name, tok in cases:
         file = options.work / f"{name}.json"
@@ -168,18 +217,26 @@ def main():
             print(f"FAIL {name}: exit {run.returncode}: {run.stderr[:500]}")
             failures += 1
             continue
-        bad = 0
+        special = {i for i, token in tok.get_added_tokens_decoder().items() if token.special}
+        bad = panics = 0
         for request, answer in zip(requests, answers):
             tok.encode_special_tokens = not request["parse_special"]
-            ids = tok.encode(request["text"], add_special_tokens=request["add_special"]).ids
-            decoded = tok.decode(ids, skip_special_tokens=True)
+            try:
+                ids = tok.encode(request["text"], add_special_tokens=request["add_special"]).ids
+            except BaseException as error:  # some overlaps of added tokens make the package panic
+                if type(error).__name__ != "PanicException":
+                    raise
+                panics += 1
+                continue
+            # Left out here: 0.23 decodes special tokens that are `normalized` whether asked to skip them or not; 0.22 did not.
+            decoded = tok.decode([i for i in ids if i not in special], skip_special_tokens=False)
             streamed = answer["streamed"] if name.startswith(STREAMED) else decoded
             if (answer["ids"], answer["decoded"], streamed) != (ids, decoded, decoded):
                 bad += 1
                 if bad <= 3:
                     what = "ids" if answer["ids"] != ids else "text" if answer["decoded"] != decoded else "stream"
                     print(f"FAIL {name} ({what}) {request}\n  ours   {answer}\n  theirs {ids} {decoded!r}")
-        print(f"{name}: {len(requests)} texts, {bad} differ")
+        print(f"{name}: {len(requests)} texts, {bad} differ" + (f", {panics} refused by the package" if panics else ""))
         failures += bad > 0
     return 1 if failures else 0
 
