@@ -1,10 +1,13 @@
 #include "engine/base/flag_help.h"
 
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string>
 
 #include "absl/flags/commandlineflag.h"
+#include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -39,6 +42,17 @@ std::string Entry(const absl::CommandLineFlag& flag) {
   return absl::StrCat("  --", flag.Name(), shown, "\n", Wrapped(flag.Help()));
 }
 
+constexpr int kWrongFlags = 2;
+
+// An exit handler cannot be taken back once the flags are read, so it has to ask.
+std::atomic<bool> reading_flags = false;
+
+void ExitForWrongFlags(int status, void*) {
+  if (!reading_flags || status == 0) return;
+  std::fflush(nullptr);
+  std::_Exit(kWrongFlags);
+}
+
 }  // namespace
 
 std::string FormatHelp(const HelpPage& page) {
@@ -66,6 +80,15 @@ bool PrintHelpIfAsked(int argc, char** argv, const HelpPage& page) {
     }
   }
   return false;
+}
+
+// absl's parser prints what is wrong and calls std::exit.
+std::vector<char*> ParseFlagsOrExit(int argc, char** argv) {
+  [[maybe_unused]] static const int registered = on_exit(&ExitForWrongFlags, nullptr);
+  reading_flags = true;
+  std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+  reading_flags = false;
+  return arguments;
 }
 
 }  // namespace memory3

@@ -3,7 +3,7 @@
 //
 //   int main(int argc, char** argv) {
 //     if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/chat_main.cc"}})) return 0;
-//     std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+//     std::vector<char*> arguments = ParseFlagsOrExit(argc, argv);
 //
 // absl's own page lists only the flags of the file that holds main, without an order, and ends with
 // status 1.
@@ -27,6 +27,10 @@ std::string FormatHelp(const HelpPage& page);
 
 // Prints the page when an argument before a "--" is --help, -help or -h.
 bool PrintHelpIfAsked(int argc, char** argv, const HelpPage& page);
+
+// absl::ParseCommandLine, except that unknown flags, values that do not parse and flag files that
+// cannot be read end the program with status 2, the status of every wrong flag, instead of 1.
+std::vector<char*> ParseFlagsOrExit(int argc, char** argv);
 
 }  // namespace memory3
 

@@ -5,17 +5,24 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/parse_json.h"
+#include "engine/base/status_macros.h"
 
 namespace memory3 {
+namespace {
 
-absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view source) {
-  nlohmann::json json =
-      nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded())
-    return absl::InvalidArgumentError(absl::StrCat(source, ": not valid JSON"));
+absl::StatusOr<nlohmann::json> ParseObject(absl::string_view text, absl::string_view source,
+                                           const nlohmann::json::parser_callback_t& callback) {
+  M3_ASSIGN_OR_RETURN(nlohmann::json json, ParseJson(text, source, callback));
   if (!json.is_object())
     return absl::InvalidArgumentError(absl::StrCat(source, ": not a JSON object"));
   return json;
+}
+
+}  // namespace
+
+absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view source) {
+  return ParseObject(text, source, nullptr);
 }
 
 absl::StatusOr<nlohmann::json> ParseUniqueJsonObject(absl::string_view text,
@@ -30,12 +37,7 @@ absl::StatusOr<nlohmann::json> ParseUniqueJsonObject(absl::string_view text,
     }
     return true;
   };
-  nlohmann::json json =
-      nlohmann::json::parse(text.begin(), text.end(), note_key, /*allow_exceptions=*/false);
-  if (json.is_discarded())
-    return absl::InvalidArgumentError(absl::StrCat(source, ": not valid JSON"));
-  if (!json.is_object())
-    return absl::InvalidArgumentError(absl::StrCat(source, ": not a JSON object"));
+  M3_ASSIGN_OR_RETURN(nlohmann::json json, ParseObject(text, source, note_key));
   if (duplicate.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(source, ": '", *duplicate, "' is there twice"));
   }

@@ -11,7 +11,8 @@
 
 namespace memory3 {
 
-// Parses an object; anything else is InvalidArgument. `source` names the file.
+// Parses an object; anything else, and nesting deeper than any model file has, is InvalidArgument.
+// `source` names the file.
 absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view source);
 // The same, and refuses a key of the object that is there twice (JSON parsers would keep the last
 // silently).

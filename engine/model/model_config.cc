@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -25,6 +26,12 @@ constexpr int64_t kMaxConfigBytes = int64_t{16} << 20;
 constexpr std::array<absl::string_view, 3> kArchitectures = {
     "LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM"};
 
+absl::Status RefusePartialRotary(const JsonFields& fields) {
+  M3_ASSIGN_OR_RETURN(const double rotary, fields.Positive("partial_rotary_factor", 1.0));
+  if (rotary != 1.0) return fields.Error("partial_rotary_factor", "only 1 is supported");
+  return absl::OkStatus();
+}
+
 // Fields that change what is computed and that this engine does not implement; harmless when
 // absent, null, or as given here.
 absl::Status RefuseUnsupported(const JsonFields& fields) {
@@ -32,8 +39,7 @@ absl::Status RefuseUnsupported(const JsonFields& fields) {
   if (activation != "silu")
     return fields.Error("hidden_act",
                         absl::StrCat("'", activation, "' is not supported, only 'silu'"));
-  M3_ASSIGN_OR_RETURN(const double rotary, fields.Positive("partial_rotary_factor", 1.0));
-  if (rotary != 1.0) return fields.Error("partial_rotary_factor", "only 1 is supported");
+  M3_RETURN_IF_ERROR(RefusePartialRotary(fields));
   for (const char* name :
        {"quantization_config", "num_local_experts", "num_experts", "attn_logit_softcapping",
         "final_logit_softcapping", "query_pre_attn_scalar"}) {
@@ -82,12 +88,17 @@ absl::Status ReadRope(const JsonFields& fields, ModelConfig& config) {
     if (!fields.Has(name)) continue;
     if (!fields.at(name).is_object()) return fields.Error(name, "must be an object");
     const JsonFields rope(fields.at(name), absl::StrCat(fields.source(), ": ", name));
+    for (const auto& [key, value] : fields.at(name).items()) {
+      if (value.is_object()) return rope.Error(key, "settings per layer type are not supported");
+    }
+    M3_RETURN_IF_ERROR(RefusePartialRotary(rope));
     M3_ASSIGN_OR_RETURN(config.rope_theta, rope.Positive("rope_theta", config.rope_theta));
     M3_ASSIGN_OR_RETURN(const std::string old_type, rope.String("type", "default"));
     M3_ASSIGN_OR_RETURN(const std::string type, rope.String("rope_type", old_type));
     if (type == "llama3") {
       M3_ASSIGN_OR_RETURN(config.rope_scaling, ReadLlama3Scaling(rope));
     } else if (type == "linear") {
+      if (!rope.Has("factor")) return rope.Error("factor", "missing");
       config.rope_scaling = RopeScaling{.kind = RopeScaling::Kind::kLinear};
       M3_ASSIGN_OR_RETURN(config.rope_scaling->factor, rope.Positive("factor", 1));
     } else if (type != "default") {
@@ -127,10 +138,11 @@ absl::Status ReadShape(const JsonFields& fields, ModelConfig& config) {
 }
 
 // A sliding window changes nothing for contexts that fit in it, so the context is capped to it
-// instead.
+// instead. Mistral's window holds whenever it is given, Qwen2's only where it is switched on, and
+// Llama has none.
 absl::Status CapToSlidingWindow(const JsonFields& fields, ModelConfig& config) {
-  M3_ASSIGN_OR_RETURN(const bool used, fields.Bool("use_sliding_window",
-                                                   config.architecture == "MistralForCausalLM"));
+  M3_ASSIGN_OR_RETURN(const bool switched_on, fields.Bool("use_sliding_window", false));
+  const bool used = config.architecture == "MistralForCausalLM" || switched_on;
   if (!used || !fields.Has("sliding_window")) return absl::OkStatus();
   M3_ASSIGN_OR_RETURN(const int window, fields.Int("sliding_window", 1, kMaxContext));
   config.max_context = std::min(config.max_context, window);
@@ -189,7 +201,9 @@ absl::StatusOr<ModelConfig> LoadModelConfig(const std::filesystem::path& model_d
   M3_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(text, file.string()));
 
   const std::filesystem::path generation = model_dir / "generation_config.json";
-  if (std::filesystem::exists(generation)) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::symlink_status(generation, error);
+  if (std::filesystem::exists(status)) {
     M3_ASSIGN_OR_RETURN(const std::string generation_text, ReadFile(generation, kMaxConfigBytes));
     M3_ASSIGN_OR_RETURN(const nlohmann::json json,
                         ParseJsonObject(generation_text, generation.string()));

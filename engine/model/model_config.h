@@ -4,8 +4,9 @@
 //   M3_ASSIGN_OR_RETURN(ModelConfig config, LoadModelConfig(model_dir));
 //
 // Refused by name: architectures other than Llama, Mistral and Qwen2, and any setting that would
-// change the result but is not implemented (another hidden_act, an unknown rope_scaling type,
-// sliding windows shorter than the context ...).
+// change the result but is not implemented (another hidden_act, an unknown rope_scaling type ...).
+// A sliding window in use is not refused: max_context is cut to it, and within it the result is
+// equal.
 #ifndef MEMORY3_ENGINE_MODEL_MODEL_CONFIG_H_
 #define MEMORY3_ENGINE_MODEL_MODEL_CONFIG_H_
 
@@ -39,7 +40,7 @@ struct ModelConfig {
   int head_dim = 0;     // even; heads * head_dim need not equal hidden
   int mlp = 0;          // width of the gated MLP
   int vocab = 0;        // rows of the embedding matrix
-  int max_context = 0;  // max_position_embeddings, tokens
+  int max_context = 0;  // max_position_embeddings, or the sliding window if shorter; tokens
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000.0;
   std::optional<RopeScaling> rope_scaling;

@@ -1,79 +1,15 @@
 #include "engine/model/weights.h"
 
-#include <algorithm>
-#include <set>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/base/read_file.h"
+#include "absl/strings/string_view.h"
 #include "engine/base/status_macros.h"
-#include "engine/model/json_fields.h"
+#include "engine/model/checkpoint_files.h"
 
 namespace memory3 {
 namespace {
-
-constexpr int64_t kMaxIndexBytes = int64_t{64} << 20;
-constexpr char kSingleFile[] = "model.safetensors";
-constexpr char kIndexFile[] = "model.safetensors.index.json";
-
-// Shards the index names, each once, in order. A name must be a plain file name: nothing outside
-// the folder is opened.
-absl::StatusOr<std::vector<std::filesystem::path>> ShardsOfIndex(
-    const std::filesystem::path& model_dir) {
-  const std::filesystem::path index = model_dir / kIndexFile;
-  M3_ASSIGN_OR_RETURN(const std::string text, ReadFile(index, kMaxIndexBytes));
-  M3_ASSIGN_OR_RETURN(const nlohmann::json json, ParseJsonObject(text, index.string()));
-  const JsonFields fields(json, index.string());
-  if (!fields.Has("weight_map") || !fields.at("weight_map").is_object()) {
-    return fields.Error("weight_map", "missing, or not an object");
-  }
-  std::set<std::string> names;
-  for (const auto& [tensor, shard] : fields.at("weight_map").items()) {
-    if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-      return fields.Error("weight_map", absl::StrCat("tensor '", tensor, "': ", shard.dump(),
-                                                     " is not a file name"));
-    }
-    names.insert(shard.get<std::string>());
-  }
-  std::vector<std::filesystem::path> shards;
-  for (const std::string& name : names) shards.push_back(model_dir / name);
-  return shards;
-}
-
-// The index decides; without one, model.safetensors; without that, every .safetensors file of the
-// folder.
-absl::StatusOr<std::vector<std::filesystem::path>> FindShards(
-    const std::filesystem::path& model_dir) {
-  std::error_code error;
-  if (std::filesystem::exists(model_dir / kIndexFile, error)) return ShardsOfIndex(model_dir);
-  if (std::filesystem::exists(model_dir / kSingleFile, error))
-    return std::vector{model_dir / kSingleFile};
-  std::vector<std::filesystem::path> shards;
-  for (const auto& entry : std::filesystem::directory_iterator(model_dir, error)) {
-    if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
-  }
-  if (error) return absl::NotFoundError(absl::StrCat(model_dir.string(), ": ", error.message()));
-  if (shards.empty())
-    return absl::NotFoundError(absl::StrCat(model_dir.string(), ": no .safetensors file"));
-  std::sort(shards.begin(), shards.end());
-  return shards;
-}
-
-absl::Status CheckNoDuplicates(const std::vector<SafetensorsFile>& files) {
-  absl::flat_hash_map<std::string_view, const SafetensorsFile*> owner;
-  for (const SafetensorsFile& file : files) {
-    for (const auto& [name, tensor] : file.tensors()) {
-      const auto [position, inserted] = owner.emplace(name, &file);
-      if (!inserted) {
-        return absl::InvalidArgumentError(absl::StrCat(file.path().string(), ": tensor '", name,
-                                                       "' is also in ",
-                                                       position->second->path().string()));
-      }
-    }
-  }
-  return absl::OkStatus();
-}
 
 // Finds tensors by name and holds them against the shape that the configuration implies.
 class Lookup {
@@ -167,12 +103,7 @@ absl::StatusOr<ModelWeights> ModelWeights::Open(const std::filesystem::path& mod
   constexpr char kEmbedding[] = "model.embed_tokens.weight";
   constexpr char kLmHead[] = "lm_head.weight";
   ModelWeights weights;
-  M3_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> shards, FindShards(model_dir));
-  for (const std::filesystem::path& shard : shards) {
-    M3_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(shard));
-    weights.files_.push_back(std::move(file));
-  }
-  M3_RETURN_IF_ERROR(CheckNoDuplicates(weights.files_));
+  M3_ASSIGN_OR_RETURN(weights.files_, OpenCheckpointFiles(model_dir));
 
   Lookup lookup(model_dir, weights.files_);
   const std::vector<int64_t> matrix = {config.vocab, config.hidden};

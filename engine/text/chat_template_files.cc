@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/parse_json.h"
 #include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/text/chat_template.h"
@@ -29,7 +30,7 @@ absl::StatusOr<std::optional<std::string>> ReadIfThere(const fs::path& path) {
 absl::StatusOr<json> ReadObject(const fs::path& path) {
   M3_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadIfThere(path));
   if (!text.has_value()) return json::object();
-  json object = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  M3_ASSIGN_OR_RETURN(json object, ParseJson(*text, path.string()));
   if (!object.is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(path.string(), ": not a JSON object"));
   }

@@ -1,10 +1,10 @@
 #include "engine/text/tokenizer_files.h"
 
-#include <algorithm>
 #include <map>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/parse_json.h"
 #include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/text/component.h"
@@ -13,25 +13,6 @@
 
 namespace memory3 {
 namespace {
-
-// Of lists and objects, without building them.
-int NestingDepth(std::string_view json) {
-  int depth = 0, deepest = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '[' || c == '{')) {
-      deepest = std::max(deepest, ++depth);
-    } else if (!in_string && (c == ']' || c == '}')) {
-      --depth;
-    }
-  }
-  return deepest;
-}
 
 absl::StatusOr<std::optional<bool>> OptionalBool(const nlohmann::json& json, const char* name,
                                                  const std::string& part) {
@@ -96,14 +77,7 @@ absl::StatusOr<std::string> ReadTokenizerFile(const std::filesystem::path& file)
 
 absl::StatusOr<nlohmann::json> ReadJsonFile(const std::filesystem::path& file) {
   M3_ASSIGN_OR_RETURN(const std::string text, ReadTokenizerFile(file));
-  if (NestingDepth(text) > kMaxJsonDepth) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.string(), ": nested deeper than ", kMaxJsonDepth));
-  }
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded())
-    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": not valid JSON"));
-  return json;
+  return ParseJson(text, file.string());
 }
 
 absl::StatusOr<AddedToken> ParseAddedToken(const nlohmann::json& fields, int64_t id) {

@@ -14,8 +14,6 @@
 namespace memory3 {
 
 inline constexpr int64_t kMaxTokenizerFileBytes = int64_t{256} << 20;
-// Published files nest to about 10; what reads and frees them may recurse.
-inline constexpr int kMaxJsonDepth = 100;
 
 // Errors name the file.
 absl::StatusOr<std::string> ReadTokenizerFile(const std::filesystem::path& file);

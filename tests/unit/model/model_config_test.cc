@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "nlohmann/json.hpp"
@@ -66,6 +68,11 @@ TEST(ModelConfig, CapsTheContextToASlidingWindow) {
   const json qwen = With(windowed, "architectures", {"Qwen2ForCausalLM"});
   EXPECT_EQ(Parse(qwen)->max_context, 128);  // use_sliding_window is false by default
   EXPECT_EQ(Parse(With(qwen, "use_sliding_window", true))->max_context, 32);
+  // Mistral has no such switch.
+  EXPECT_EQ(Parse(With(With(windowed, "architectures", {"MistralForCausalLM"}),
+                       "use_sliding_window", false))
+                ->max_context,
+            32);
   EXPECT_EQ(
       Parse(With(With(Llama(), "architectures", {"MistralForCausalLM"}), "sliding_window", nullptr))
           ->max_context,
@@ -94,7 +101,15 @@ TEST(ModelConfig, RefusesWithTheFieldsName) {
                 "low_freq_factor");
   ExpectRefused(With(Llama(), "quantization_config", json::object()), "quantization_config");
   ExpectRefused(With(Llama(), "partial_rotary_factor", 0.5), "partial_rotary_factor");
+  ExpectRefused(
+      With(Llama(), "rope_parameters", {{"rope_theta", 1e4}, {"partial_rotary_factor", 0.5}}),
+      "partial_rotary_factor");
+  ExpectRefused(With(Llama(), "rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}),
+                "full_attention");
+  ExpectRefused(With(Llama(), "rope_scaling", {{"rope_type", "linear"}}), "factor: missing");
+  ExpectRefused(With(Llama(), "rope_scaling", "linear"), "rope_scaling");
   ExpectRefused(With(Llama(), "eos_token_id", "x"), "eos_token_id");
+  ExpectRefused(With(Llama(), "eos_token_id", {2, -1}), "eos_token_id");
   json incomplete = Llama();
   incomplete.erase("vocab_size");
   ExpectRefused(incomplete, "vocab_size: missing");
@@ -135,6 +150,37 @@ TEST(RopeFrequencies, DividesByTheLinearFactor) {
   const auto linear = Parse(With(Llama(), "rope_scaling", {{"type", "linear"}, {"factor", 2.5}}));
   for (int i = 0; i < 4; ++i)
     EXPECT_DOUBLE_EQ(RopeFrequencies(*linear)[i], RopeFrequencies(*plain)[i] / 2.5);
+}
+
+TEST(ModelConfig, ReadsEndTokensOfBothFiles) {
+  const std::filesystem::path folder =
+      testing::TempDir() + "config" + std::to_string(std::random_device{}());
+  std::filesystem::create_directories(folder);
+  EXPECT_EQ(LoadModelConfig(folder).status().code(), absl::StatusCode::kNotFound);
+  std::ofstream(folder / "config.json") << Llama();
+  EXPECT_THAT(LoadModelConfig(folder)->eos_tokens, ElementsAre(2));
+  std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": [7, 2]})";
+  EXPECT_THAT(LoadModelConfig(folder)->eos_tokens, ElementsAre(2, 7));
+  std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": 1.5})";
+  EXPECT_THAT(std::string(LoadModelConfig(folder).status().message()),
+              testing::AllOf(HasSubstr("generation_config.json"), HasSubstr("eos_token_id")));
+  // A link to itself is an error like any other, not an exception.
+  std::filesystem::remove(folder / "generation_config.json");
+  std::filesystem::create_symlink("generation_config.json", folder / "generation_config.json");
+  EXPECT_FALSE(LoadModelConfig(folder).ok());
+  std::filesystem::remove_all(folder);
+}
+
+TEST(ModelConfig, RefusesEndlessNesting) {
+  std::string text = With(Llama(), "eos_token_id", "here").dump();
+  const std::string deep = std::string(2'000'000, '[') + std::string(2'000'000, ']');
+  text.replace(text.find("\"here\""), 6, deep);
+  EXPECT_THAT(std::string(ParseModelConfig(text, "config.json").status().message()),
+              HasSubstr("nested more than 64 deep"));
+}
+
+TEST(ModelConfig, LeavesRoomForTheMemoryObject) {
+  EXPECT_TRUE(Parse(With(Llama(), "memory3", {{"kept_tokens", 8}})).ok());
 }
 
 TEST(ModelConfig, NeverCrashesOnMutatedFiles) {

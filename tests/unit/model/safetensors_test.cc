@@ -99,6 +99,19 @@ TEST_F(SafetensorsTest, RefusesBrokenHeaders) {
   ExpectRefused(WithLength("{}", "left over"), {"9 bytes belong to no tensor"});
 }
 
+// A shape of arrays in arrays: printing it in the error, or copying it, must not use up the stack.
+TEST_F(SafetensorsTest, RefusesEndlessNesting) {
+  const std::string deep = std::string(2'000'000, '[') + std::string(2'000'000, ']');
+  ExpectRefused(
+      WithLength(R"({"a": {"dtype":"F32","shape":[)" + deep + R"(],"data_offsets":[0,4]}})",
+                 "1234"),
+      {"nested more than 64 deep"});
+  // Brackets in a name are no nesting.
+  const std::string name(100, '[');
+  EXPECT_TRUE(
+      Open(WithLength(json{{name + "\\\"", Entry("F32", {1}, {0, 4})}}.dump(), "1234")).ok());
+}
+
 TEST_F(SafetensorsTest, RefusesBrokenEntriesByTensor) {
   const std::string data(64, 'x');
   const auto refused = [&](const json& entry, const std::string& words) {

@@ -453,7 +453,12 @@ TEST_F(ChatTemplateFilesTest, AFileOfItsOwnComesFirst) {
 
 TEST_F(ChatTemplateFilesTest, ErrorsNameTheFile) {
   Write("tokenizer_config.json", "{");
+  EXPECT_THAT(RenderLoaded(), HasSubstr("tokenizer_config.json: not valid JSON"));
+  Write("tokenizer_config.json", "[]");
   EXPECT_THAT(RenderLoaded(), HasSubstr("tokenizer_config.json: not a JSON object"));
+  Write("tokenizer_config.json",
+        R"({"chat_template": )" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+  EXPECT_THAT(RenderLoaded(), HasSubstr("tokenizer_config.json: nested more than 64 deep"));
   Write("tokenizer_config.json", R"({"chat_template": 5})");
   EXPECT_THAT(RenderLoaded(), HasSubstr("tokenizer_config.json: chat_template is neither"));
   Write("tokenizer_config.json", R"({"chat_template": "{% block x %}"})");

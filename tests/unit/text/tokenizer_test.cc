@@ -387,7 +387,7 @@ TEST(Tokenizer, RefusesFilesThatNestTooDeep) {
   const TempDir dir;
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_THAT(std::string(LoadTokenizerJson(dir.Write("tokenizer.json", deep)).status().message()),
-              HasSubstr("nested deeper than 100"));
+              HasSubstr("nested more than 64 deep"));
   // Brackets inside strings do not count.
   json small = SmallTokenizer();
   small["model"]["vocab"][std::string(1000, '[') + "\"\\["] = 266;
