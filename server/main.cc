@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <future>
 
-#include "absl/flags/parse.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/base/flag_help.h"
@@ -84,7 +83,7 @@ int Serve(const ServerOptions& options, const sigset_t& signals) {
 
 int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, {memory3::kUsage, {"server/flags.cc"}})) return 0;
-  if (absl::ParseCommandLine(argc, argv).size() > 1) {
+  if (memory3::ParseFlagsOrExit(argc, argv).size() > 1) {
     std::fprintf(stderr, "memory3-server: takes flags only; see --help\n");
     return 2;
   }

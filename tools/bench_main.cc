@@ -4,16 +4,15 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "engine/base/flag_help.h"
 #include "tools/bench_commands.h"
 #include "tools/bench_report.h"
-#include "engine/base/flag_help.h"
 
 ABSL_FLAG(std::string, format, "markdown", "Of the report: markdown or json.");
 
@@ -108,6 +107,6 @@ int Run(const std::vector<char*>& arguments, std::string command_line) {
 int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, memory3::HelpFor(argc > 1 ? argv[1] : ""))) return 0;
   std::string command_line = memory3::CommandLine(argc, argv);
-  const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> arguments = memory3::ParseFlagsOrExit(argc, argv);
   return memory3::Run({arguments.begin() + 1, arguments.end()}, std::move(command_line));
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/parse_json.h"
 #include "engine/base/status_macros.h"
 
 namespace memory3 {
@@ -35,7 +36,7 @@ int Scaled(double tokens, double scale) {
 }
 
 absl::StatusOr<PlannedRequest> ParseLine(const std::string& text, const TraceOptions& options) {
-  const nlohmann::json line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  M3_ASSIGN_OR_RETURN(const nlohmann::json line, ParseJson(text, "line"));
   if (!line.is_object()) return absl::InvalidArgumentError("not a JSON object");
   M3_ASSIGN_OR_RETURN(const double timestamp, Number(line, "timestamp"));
   M3_ASSIGN_OR_RETURN(const double input, Number(line, "input_length"));

@@ -11,16 +11,15 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/optional.h"
+#include "engine/base/flag_help.h"
 #include "memory3/v1/chat.grpc.pb.h"
 #include "memory3/v1/model.grpc.pb.h"
 #include "tools/chat_answer.h"
 #include "tools/chat_flags.h"
 #include "tools/chat_session.h"
-#include "engine/base/flag_help.h"
 #include "tools/interrupts.h"
 #include "tools/rpc_client.h"
 
@@ -177,6 +176,6 @@ int Run(const std::vector<char*>& words) {
 
 int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, memory3::kHelp)) return 0;
-  const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> arguments = memory3::ParseFlagsOrExit(argc, argv);
   return memory3::Run({arguments.begin() + 1, arguments.end()});
 }

@@ -4,11 +4,10 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/flag_help.h"
 #include "engine/base/status_macros.h"
 #include "engine/cpu/cpu_runner.h"
-#include "engine/base/flag_help.h"
 #include "tools/parity_case.h"
 #include "tools/parity_run.h"
 
@@ -91,7 +90,7 @@ absl::StatusOr<bool> Passes() {
 
 int Main(int argc, char** argv) {
   if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/parity.cc"}})) return 0;
-  absl::ParseCommandLine(argc, argv);
+  ParseFlagsOrExit(argc, argv);
   const absl::StatusOr<bool> passes = Passes();
   if (!passes.ok()) {
     std::fprintf(stderr, "memory3-parity: %s\n", passes.status().ToString().c_str());

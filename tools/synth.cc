@@ -1,20 +1,19 @@
 // memory3-synth: a model folder with random weights.
-#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/cpu_count.h"
-#include "engine/base/status_macros.h"
 #include "engine/base/flag_help.h"
+#include "engine/base/status_macros.h"
 #include "tools/synth_model.h"
 
 ABSL_FLAG(std::string, out, "", "folder to write; made when it does not exist");
-ABSL_FLAG(bool, force, false, "write into a folder that is not empty");
+ABSL_FLAG(bool, force, false, "write into a folder that is not empty; a model in it is replaced");
 ABSL_FLAG(std::string, shape, "",
-          "memory3-2b or llama-1b2; the flags below are then ignored unless given");
+          "memory3-2b or llama-1b2; other flags change single numbers of it");
 ABSL_FLAG(std::string, architecture, "LlamaForCausalLM", "or MistralForCausalLM, Qwen2ForCausalLM");
 ABSL_FLAG(int, hidden, 256, "width of the hidden state");
 ABSL_FLAG(int, layers, 4, "decoder blocks");
@@ -41,44 +40,61 @@ Writes a Hugging Face model folder with seeded random weights, a tokenizer with 
 chat template: everything the server, the benchmarks and the tests need to load it.
 
   memory3-synth --out=/tmp/tiny                                   a toy
-  memory3-synth --out=/tmp/m3 --shape=memory3-2b                  the published shape, 4.9 GB
+  memory3-synth --out=/tmp/m3 --shape=memory3-2b                  the published shape, 5.3 GB
   memory3-synth --out=/tmp/m3 --shape=memory3-2b --layers=8       the same, less deep
+
+The same flags write the same bytes on any machine. config.json is written last: a folder that has one is whole.
 )";
 
-// A flag that was given on the command line wins over the named shape.
-template <typename T>
-void Override(const absl::Flag<T>& flag, T default_value, bool named, T* value) {
-  const T given = absl::GetFlag(flag);
-  if (!named || given != default_value) *value = given;
+// The numbers of the shape become the flags' defaults.
+void SetFlags(const SynthShape& shape) {
+  absl::SetFlag(&FLAGS_architecture, shape.architecture);
+  absl::SetFlag(&FLAGS_hidden, shape.hidden);
+  absl::SetFlag(&FLAGS_layers, shape.layers);
+  absl::SetFlag(&FLAGS_heads, shape.heads);
+  absl::SetFlag(&FLAGS_kv_heads, shape.kv_heads);
+  absl::SetFlag(&FLAGS_head_dim, shape.head_dim);
+  absl::SetFlag(&FLAGS_mlp, shape.mlp);
+  absl::SetFlag(&FLAGS_vocab, shape.vocab);
+  absl::SetFlag(&FLAGS_context, shape.context);
+  absl::SetFlag(&FLAGS_tied, shape.tied_embeddings);
+  absl::SetFlag(&FLAGS_attention_bias, shape.attention_bias);
+  absl::SetFlag(&FLAGS_mlp_bias, shape.mlp_bias);
+  absl::SetFlag(&FLAGS_rope_theta, shape.rope_theta);
 }
 
-absl::StatusOr<SynthShape> ShapeFromFlags() {
+SynthShape ShapeFromFlags() {
+  return {.architecture = absl::GetFlag(FLAGS_architecture),
+          .hidden = absl::GetFlag(FLAGS_hidden),
+          .layers = absl::GetFlag(FLAGS_layers),
+          .heads = absl::GetFlag(FLAGS_heads),
+          .kv_heads = absl::GetFlag(FLAGS_kv_heads),
+          .head_dim = absl::GetFlag(FLAGS_head_dim),
+          .mlp = absl::GetFlag(FLAGS_mlp),
+          .vocab = absl::GetFlag(FLAGS_vocab),
+          .context = absl::GetFlag(FLAGS_context),
+          .tied_embeddings = absl::GetFlag(FLAGS_tied),
+          .attention_bias = absl::GetFlag(FLAGS_attention_bias),
+          .mlp_bias = absl::GetFlag(FLAGS_mlp_bias),
+          .rope_theta = absl::GetFlag(FLAGS_rope_theta)};
+}
+
+// Flags cannot tell whether they were given. So the command line is read once for --shape, and,
+// when there is one, once more on top of its numbers: a flag that is given wins, whatever its
+// value.
+absl::Status ParseFlags(int argc, char** argv) {
+  if (ParseFlagsOrExit(argc, argv).size() > 1)
+    return absl::InvalidArgumentError("takes flags only; see --help");
   const std::string name = absl::GetFlag(FLAGS_shape);
-  const bool named = !name.empty();
-  SynthShape shape;
-  if (named) {
-    const std::optional<SynthShape> found = NamedSynthShape(name);
-    if (!found.has_value()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--shape: '", name, "' is not known; memory3-2b, llama-1b2"));
-    }
-    shape = *found;
+  if (name.empty()) return absl::OkStatus();
+  const std::optional<SynthShape> shape = NamedSynthShape(name);
+  if (!shape.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--shape: '", name, "' is not known; memory3-2b, llama-1b2"));
   }
-  const SynthShape defaults;
-  Override(FLAGS_architecture, defaults.architecture, named, &shape.architecture);
-  Override(FLAGS_hidden, defaults.hidden, named, &shape.hidden);
-  Override(FLAGS_layers, defaults.layers, named, &shape.layers);
-  Override(FLAGS_heads, defaults.heads, named, &shape.heads);
-  Override(FLAGS_kv_heads, defaults.kv_heads, named, &shape.kv_heads);
-  Override(FLAGS_head_dim, defaults.head_dim, named, &shape.head_dim);
-  Override(FLAGS_mlp, defaults.mlp, named, &shape.mlp);
-  Override(FLAGS_vocab, defaults.vocab, named, &shape.vocab);
-  Override(FLAGS_context, defaults.context, named, &shape.context);
-  Override(FLAGS_tied, defaults.tied_embeddings, named, &shape.tied_embeddings);
-  Override(FLAGS_attention_bias, defaults.attention_bias, named, &shape.attention_bias);
-  Override(FLAGS_mlp_bias, defaults.mlp_bias, named, &shape.mlp_bias);
-  Override(FLAGS_rope_theta, defaults.rope_theta, named, &shape.rope_theta);
-  return shape;
+  SetFlags(*shape);
+  ParseFlagsOrExit(argc, argv);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<DType> DTypeFromFlag() {
@@ -89,15 +105,15 @@ absl::StatusOr<DType> DTypeFromFlag() {
   return absl::InvalidArgumentError(absl::StrCat("--dtype: '", name, "' is not bf16, f16 or f32"));
 }
 
-absl::Status Run() {
+absl::Status Run(int argc, char** argv) {
+  M3_RETURN_IF_ERROR(ParseFlags(argc, argv));
   if (absl::GetFlag(FLAGS_out).empty())
     return absl::InvalidArgumentError("--out: missing; see --help");
-  M3_ASSIGN_OR_RETURN(const SynthShape shape, ShapeFromFlags());
   SynthOptions options = {.seed = absl::GetFlag(FLAGS_seed),
                           .threads = UsableCores(),
                           .overwrite = absl::GetFlag(FLAGS_force)};
   M3_ASSIGN_OR_RETURN(options.dtype, DTypeFromFlag());
-  return WriteSynthModel(shape, options, absl::GetFlag(FLAGS_out));
+  return WriteSynthModel(ShapeFromFlags(), options, absl::GetFlag(FLAGS_out));
 }
 
 }  // namespace
@@ -105,11 +121,7 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, {memory3::kUsage, {"tools/synth.cc"}})) return 0;
-  if (absl::ParseCommandLine(argc, argv).size() > 1) {
-    std::fprintf(stderr, "memory3-synth: takes flags only; see --help\n");
-    return 2;
-  }
-  const absl::Status status = memory3::Run();
+  const absl::Status status = memory3::Run(argc, argv);
   if (!status.ok()) {
     std::fprintf(stderr, "memory3-synth: %s\n", std::string(status.message()).c_str());
     return status.code() == absl::StatusCode::kInvalidArgument ? 2 : 1;

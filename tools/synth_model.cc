@@ -1,7 +1,8 @@
 #include "tools/synth_model.h"
 
+#include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "engine/model/model_config.h"
 #include "engine/model/safetensors_writer.h"
 #include "nlohmann/json.hpp"
+#include "tools/model_folder.h"
 #include "tools/synth_tokenizer.h"
 #include "tools/synth_weights.h"
 
@@ -160,15 +162,6 @@ absl::Status WriteShard(const std::vector<SynthTensor>& tensors, size_t begin, s
   return writer.Finish();
 }
 
-absl::Status WriteText(const std::filesystem::path& file, const std::string& text) {
-  std::ofstream stream(file, std::ios::binary);
-  stream << text;
-  stream.close();
-  if (!stream)
-    return absl::ResourceExhaustedError(absl::StrCat(file.string(), ": cannot be written"));
-  return absl::OkStatus();
-}
-
 absl::Status WriteWeights(const std::vector<SynthTensor>& tensors, const SynthOptions& options,
                           const std::filesystem::path& folder) {
   ThreadPool pool(options.threads);
@@ -188,18 +181,7 @@ absl::Status WriteWeights(const std::vector<SynthTensor>& tensors, const SynthOp
     }
   }
   const nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
-  return WriteText(folder / "model.safetensors.index.json", index.dump(2) + "\n");
-}
-
-absl::Status PrepareFolder(const std::filesystem::path& folder, bool overwrite) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    return absl::FailedPreconditionError(absl::StrCat(folder.string(), ": ", error.message()));
-  if (!overwrite && !std::filesystem::is_empty(folder, error)) {
-    return absl::AlreadyExistsError(absl::StrCat(folder.string(), ": not empty"));
-  }
-  return absl::OkStatus();
+  return WriteModelText(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
 }  // namespace
@@ -235,15 +217,15 @@ absl::Status WriteSynthModel(const SynthShape& shape, const SynthOptions& option
   const std::string config_text = ConfigJson(shape, options.dtype).dump(2) + "\n";
   // The loader's own rules decide what a valid configuration is.
   M3_ASSIGN_OR_RETURN(const ModelConfig config, ParseModelConfig(config_text, "config.json"));
-  M3_RETURN_IF_ERROR(PrepareFolder(folder, options.overwrite));
+  M3_RETURN_IF_ERROR(PrepareModelFolder(folder, options.overwrite));
   M3_RETURN_IF_ERROR(WriteWeights(ListTensors(shape, config, options.dtype), options, folder));
-  M3_RETURN_IF_ERROR(WriteText(folder / "tokenizer.json", SynthTokenizerJson(shape.vocab)));
+  M3_RETURN_IF_ERROR(WriteModelText(folder / "tokenizer.json", SynthTokenizerJson(shape.vocab)));
   M3_RETURN_IF_ERROR(
-      WriteText(folder / "tokenizer_config.json", SynthTokenizerConfigJson(shape.context)));
+      WriteModelText(folder / "tokenizer_config.json", SynthTokenizerConfigJson(shape.context)));
   const nlohmann::ordered_json generation = {{"bos_token_id", kBos}, {"eos_token_id", kEos}};
-  M3_RETURN_IF_ERROR(WriteText(folder / "generation_config.json", generation.dump(2) + "\n"));
+  M3_RETURN_IF_ERROR(WriteModelText(folder / "generation_config.json", generation.dump(2) + "\n"));
   // Last: a folder with a config.json is whole.
-  return WriteText(folder / "config.json", config_text);
+  return WriteModelText(folder / "config.json", config_text);
 }
 
 }  // namespace memory3

@@ -18,12 +18,14 @@ constexpr char kChatTemplate[] =
 }  // namespace
 
 std::string SynthTokenizerJson(int vocab) {
-  nlohmann::ordered_json tokens, added = nlohmann::ordered_json::array();
+  nlohmann::ordered_json added = nlohmann::ordered_json::array();
+  // A plain list of pairs underneath: operator[] would search it for every one of 60,000 tokens.
+  nlohmann::ordered_json::object_t tokens;
   for (int byte = 0; byte < kBytes; ++byte)
-    tokens[ToByteAlphabet(std::string(1, static_cast<char>(byte)))] = byte;
+    tokens.emplace_back(ToByteAlphabet(std::string(1, static_cast<char>(byte))), byte);
   int id = kBytes;
   for (const char* content : kSpecial) {
-    tokens[content] = id;
+    tokens.emplace_back(content, id);
     added.push_back({{"id", id++},
                      {"content", content},
                      {"single_word", false},
@@ -32,7 +34,7 @@ std::string SynthTokenizerJson(int vocab) {
                      {"normalized", false},
                      {"special", true}});
   }
-  for (; id < vocab; ++id) tokens[ToByteAlphabet(absl::StrCat(" t", id))] = id;
+  for (; id < vocab; ++id) tokens.emplace_back(ToByteAlphabet(absl::StrCat(" t", id)), id);
   const nlohmann::ordered_json byte_level = {{"type", "ByteLevel"},
                                              {"add_prefix_space", false},
                                              {"trim_offsets", true},

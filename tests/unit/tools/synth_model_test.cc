@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <random>
 #include <sstream>
 
 #include "engine/base/bfloat16.h"
+#include "engine/base/half.h"
 #include "engine/model/model_config.h"
 #include "engine/model/weights.h"
 #include "engine/text/chat_template.h"
@@ -80,9 +82,45 @@ TEST_F(SynthModelTest, LoadsInEveryVariant) {
 TEST_F(SynthModelTest, RoundsTheSameNumbersToEveryDtype) {
   const ModelWeights f32 = Load(Write("f32", small_, {.dtype = DType::kF32}));
   const ModelWeights bf16 = Load(Write("bf16", small_, {.dtype = DType::kBF16}));
-  std::vector<float> exact = Floats(f32.layer(0).q_proj);
-  for (float& value : exact) value = FromBfloat16(ToBfloat16(value));
-  EXPECT_EQ(Floats(bf16.layer(0).q_proj), exact);
+  const ModelWeights f16 = Load(Write("f16", small_, {.dtype = DType::kF16}));
+  std::vector<float> to_bf16 = Floats(f32.layer(0).q_proj), to_f16 = to_bf16;
+  for (float& value : to_bf16) value = FromBfloat16(ToBfloat16(value));
+  for (float& value : to_f16) value = FromHalf(ToHalf(value));
+  EXPECT_EQ(Floats(bf16.layer(0).q_proj), to_bf16);
+  EXPECT_EQ(Floats(f16.layer(0).q_proj), to_f16);
+}
+
+TEST_F(SynthModelTest, ReplacesAModelOfAnotherCut) {
+  const auto folder = Write("model", small_, {.seed = 1, .max_shard_bytes = 5000});
+  std::ofstream(folder / "notes.txt") << "mine";
+  // One file where there were several, and then several again: nothing old is read.
+  SynthShape deeper = small_;
+  deeper.layers = 3;
+  Write("model", deeper, {.seed = 2, .overwrite = true});
+  const ModelWeights whole = Load(folder);
+  EXPECT_EQ(Floats(whole.layer(2).q_proj),
+            Floats(Load(Write("fresh", deeper, {.seed = 2})).layer(2).q_proj));
+  EXPECT_FALSE(std::filesystem::exists(folder / "model.safetensors.index.json"));
+  Write("model", small_, {.seed = 1, .max_shard_bytes = 5000, .overwrite = true});
+  EXPECT_FALSE(std::filesystem::exists(folder / "model.safetensors"));
+  EXPECT_EQ(Floats(Load(folder).layer(1).q_proj),
+            Floats(Load(Write("one", small_, {.seed = 1})).layer(1).q_proj));
+  EXPECT_EQ(Bytes(folder / "notes.txt"), "mine");
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    EXPECT_NE(entry.path().extension(), ".partial");
+}
+
+TEST_F(SynthModelTest, FollowsTheNormalDistribution) {
+  SynthShape shape = small_;
+  shape.hidden = 100;
+  shape.mlp = 1000;
+  const ModelWeights weights = Load(Write("model", shape, {.dtype = DType::kF32}));
+  const std::vector<float> values = Floats(weights.layer(0).gate_proj);
+  double sum = 0, squares = 0;
+  for (const float value : values) sum += value, squares += double{value} * value;
+  const double count = static_cast<double>(values.size());
+  EXPECT_NEAR(sum / count, 0, 0.002);
+  EXPECT_NEAR(std::sqrt(squares / count), 0.1, 0.002);  // one over the root of the inputs
 }
 
 TEST_F(SynthModelTest, ShardsLikePublishedCheckpoints) {
