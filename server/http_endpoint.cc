@@ -1,26 +1,51 @@
 #include "server/http_endpoint.h"
 
 #include <civetweb.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "engine/base/string_views.h"
+
 namespace memory3 {
 namespace {
 
 constexpr char kThreads[] = "3";
 constexpr char kRequestTimeoutMs[] = "5000";
 constexpr char kMaxRequestBytes[] = "16384";
+constexpr absl::Duration kWakeInterval = absl::Milliseconds(10);
 
 std::string_view ReasonOf(int code) { return code == 200 ? "OK" : "Service Unavailable"; }
+
+// The library's listener looks up from its poll every two seconds, and whenever someone connects.
+void WakeListener(const std::string& address, int port) {
+  absl::string_view host = absl::string_view(address).substr(0, address.rfind(':'));
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  addrinfo hints = {};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* target = nullptr;
+  if (getaddrinfo(std::string(host).c_str(), std::to_string(port).c_str(), &hints, &target) != 0)
+    return;
+  const int connection = socket(target->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  connect(connection, target->ai_addr, target->ai_addrlen);
+  close(connection);
+  freeaddrinfo(target);
+}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::string& address,
                                                                   std::vector<HttpRoute> routes) {
-  std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(std::move(routes)));
+  std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(address, std::move(routes)));
   const char* options[] = {"listening_ports",
                            address.c_str(),
                            "num_threads",
@@ -52,7 +77,17 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::str
 }
 
 HttpEndpoint::~HttpEndpoint() {
-  if (server_ != nullptr) mg_stop(server_);
+  if (server_ == nullptr) return;
+  std::atomic<bool> stopped = false;
+  std::thread waker([&] {
+    while (!stopped) {
+      WakeListener(address_, port_);
+      absl::SleepFor(kWakeInterval);
+    }
+  });
+  mg_stop(server_);
+  stopped = true;
+  waker.join();
 }
 
 int HttpEndpoint::Answer(mg_connection* connection, void* route) {

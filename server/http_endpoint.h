@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -39,9 +40,11 @@ class HttpEndpoint {
   int port() const { return port_; }
 
  private:
-  explicit HttpEndpoint(std::vector<HttpRoute> routes) : routes_(std::move(routes)) {}
+  HttpEndpoint(std::string address, std::vector<HttpRoute> routes)
+      : address_(std::move(address)), routes_(std::move(routes)) {}
   static int Answer(mg_connection* connection, void* route);
 
+  const std::string address_;
   const std::vector<HttpRoute> routes_;
   mg_context* server_ = nullptr;
   int port_ = 0;

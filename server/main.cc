@@ -1,4 +1,5 @@
 // memory3-server: serves one model over gRPC until it is told to stop.
+#include <google/protobuf/stubs/logging.h>
 #include <signal.h>
 
 #include <cstdio>
@@ -92,6 +93,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "memory3-server: %s\n", std::string(options.status().message()).c_str());
     return 2;
   }
+  // It would complain about refused requests, past the log, which has them anyway.
+  google::protobuf::SetLogHandler(nullptr);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

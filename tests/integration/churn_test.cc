@@ -9,13 +9,14 @@ namespace memory3 {
 namespace {
 
 TEST(ChurnTest, TenThousandStreamsLeaveEveryBlockFree) {
-  const RandomModelShape shape = {.hidden = 32,
-                                  .layers = 1,
-                                  .heads = 2,
-                                  .kv_heads = 1,
-                                  .head_dim = 16,
-                                  .mlp = 32,
-                                  .max_context = 64};
+  const SynthShape shape = {.hidden = 32,
+                            .layers = 1,
+                            .heads = 2,
+                            .kv_heads = 1,
+                            .head_dim = 16,
+                            .mlp = 32,
+                            .vocab = 260,
+                            .context = 64};
   const ByteTokenizer tokenizer;
   absl::StatusOr<std::unique_ptr<Engine>> engine =
       CreateCpuEngine(shape, {.threads = 1, .max_sequences = 16, .max_batch_rows = 64},

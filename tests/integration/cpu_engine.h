@@ -2,9 +2,7 @@
 #ifndef MEMORY3_TESTS_INTEGRATION_CPU_ENGINE_H_
 #define MEMORY3_TESTS_INTEGRATION_CPU_ENGINE_H_
 
-#include <filesystem>
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "engine/base/status_macros.h"
@@ -12,26 +10,32 @@
 #include "engine/engine.h"
 #include "engine/model/model_config.h"
 #include "engine/model/weights.h"
-#include "gtest/gtest.h"
-#include "tests/integration/random_model.h"
+#include "tests/integration/synth_folder.h"
 #include "tests/unit/engine/byte_tokenizer.h"
 
 namespace memory3 {
 
+// Small enough for thousands of answers; tokens of tests/unit/engine/byte_tokenizer.h.
+inline SynthShape ByteShape() {
+  return {.hidden = 64,
+          .layers = 2,
+          .heads = 4,
+          .kv_heads = 2,
+          .head_dim = 16,
+          .mlp = 96,
+          .vocab = 260,
+          .context = 128,
+          .tied_embeddings = true};
+}
+
 inline absl::StatusOr<std::unique_ptr<Engine>> CreateCpuEngine(
-    const RandomModelShape& shape, const CpuRunnerOptions& runner_options,
-    EngineOptions engine_options, const Tokenizer& tokenizer) {
-  const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-  std::string name = std::string(test->test_suite_name()) + "_" + test->name();
-  for (char& c : name) c = c == '/' ? '_' : c;
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / ("m3_" + name);
-  std::filesystem::create_directories(folder);
-  M3_RETURN_IF_ERROR(WriteRandomModel(shape, /*seed=*/2024, folder));
-  M3_ASSIGN_OR_RETURN(ModelConfig config, LoadModelConfig(folder));
-  M3_ASSIGN_OR_RETURN(ModelWeights weights, ModelWeights::Open(folder, config));
+    const SynthShape& shape, const CpuRunnerOptions& runner_options, EngineOptions engine_options,
+    const Tokenizer& tokenizer) {
+  const SynthFolder folder(shape);  // what is open stays readable when it is gone
+  M3_ASSIGN_OR_RETURN(ModelConfig config, LoadModelConfig(folder.path()));
+  M3_ASSIGN_OR_RETURN(ModelWeights weights, ModelWeights::Open(folder.path(), config));
   M3_ASSIGN_OR_RETURN(std::unique_ptr<Runner> runner,
                       CreateCpuRunner(config, weights, runner_options));
-  std::filesystem::remove_all(folder);
   engine_options.eos_tokens = config.eos_tokens;
   return Engine::Create(std::move(engine_options), std::move(runner), tokenizer);
 }

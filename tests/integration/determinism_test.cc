@@ -16,7 +16,7 @@ namespace {
 constexpr int kRequests = 32;
 
 // Every kind of sampling, with different lengths and ends.
-GenerationRequest RandomRequest(std::mt19937& random, const RandomModelShape& shape) {
+GenerationRequest RandomRequest(std::mt19937& random, const SynthShape& shape) {
   const auto below = [&random](int end) { return static_cast<int>(random() % end); };
   const auto unit = [&random] { return static_cast<float>(random() % 1000) / 1000.0f; };
   GenerationRequest request;
@@ -68,7 +68,7 @@ class DeterminismTest : public testing::TestWithParam<DType> {
     return ReadAll(*generation->stream);
   }
 
-  const RandomModelShape shape_;
+  const SynthShape shape_ = ByteShape();
   const ByteTokenizer tokenizer_;
 };
 
