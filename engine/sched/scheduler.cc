@@ -40,6 +40,7 @@ Scheduler::Scheduler(const RunnerInfo& info, int max_batch_tokens)
 
 void Scheduler::Enqueue(std::unique_ptr<Sequence> sequence) {
   M3_CHECK(KvBlocksFor(sequence->worst_case_tokens(), info_) <= blocks_.size());
+  M3_CHECK(sequence->memory_slots() <= info_.memory.slots);
   queue_.push_back(std::move(sequence));
 }
 
@@ -47,6 +48,8 @@ bool Scheduler::TryAdmit(Sequence& sequence) {
   if (running() == max_running_) return false;
   const int blocks = KvBlocksFor(sequence.worst_case_tokens(), info_);
   if (blocks > blocks_.available()) return false;
+  if (memory_slots_reserved_ + sequence.memory_slots() > info_.memory.slots) return false;
+  memory_slots_reserved_ += sequence.memory_slots();
   sequence.blocks.reserve(blocks);
   taken_slot_.clear();
   M3_CHECK(blocks_.Take(blocks, &sequence.blocks) && slots_.Take(1, &taken_slot_));
@@ -86,8 +89,18 @@ void Scheduler::BuildStep(StepPlan* plan) {
   }
 }
 
-void Scheduler::ForEach(absl::FunctionRef<void(Sequence&)> visit) {
+void Scheduler::ForEachRunning(absl::FunctionRef<void(Sequence&)> visit) {
   for (const std::unique_ptr<Sequence>& sequence : running_) visit(*sequence);
+}
+
+int Scheduler::waiting_for_memory() const {
+  return static_cast<int>(std::count_if(running_.begin(), running_.end(), [](const auto& sequence) {
+    return sequence->state() == SequenceState::kWaitingForMemory;
+  }));
+}
+
+void Scheduler::ForEach(absl::FunctionRef<void(Sequence&)> visit) {
+  ForEachRunning(visit);
   for (const std::unique_ptr<Sequence>& sequence : queue_) visit(*sequence);
 }
 
@@ -102,6 +115,7 @@ void Scheduler::RemoveFinished(absl::FunctionRef<void(Sequence&)> removed,
     removed(sequence);
     slots_.GiveBack({&sequence.slot, 1});
     blocks_.GiveBack(sequence.blocks);
+    memory_slots_reserved_ -= sequence.memory_slots();
     sequence.slot = -1;
     sequence.blocks.clear();
   }
@@ -111,6 +125,7 @@ absl::Duration Scheduler::NextDeadline() const {
   absl::Duration next = absl::InfiniteDuration();
   for (const std::unique_ptr<Sequence>& sequence : running_) {
     next = std::min(next, sequence->deadline);
+    if (sequence->memory != nullptr) next = std::min(next, sequence->memory->attention_at);
   }
   for (const std::unique_ptr<Sequence>& sequence : queue_)
     next = std::min(next, sequence->deadline);

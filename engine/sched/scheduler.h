@@ -1,7 +1,8 @@
 // Decides who runs: admission by worst case, and the batch of every step.
 //
-// Admission is strictly first come, first served. The head of the queue waits until a slot and all
-// KV blocks of its worst case (prompt + max_tokens) are free, and nobody overtakes it: a large
+// Admission is strictly first come, first served. The head of the queue waits until a slot, all KV
+// blocks of its worst case (prompt + max_tokens) and, with explicit memory, the memory slots of its
+// window of chunks (MemorySession) are free, and nobody overtakes it: a large
 // request delays small ones behind it, but cannot starve, since admitted sequences always end. A
 // sequence keeps its reservation until its end, so nothing is ever preempted, swapped or computed
 // twice.
@@ -44,7 +45,7 @@ class Scheduler {
   // 0 < max_batch_tokens <= info.max_batch_rows.
   Scheduler(const RunnerInfo& info, int max_batch_tokens);
 
-  // The sequence's worst case fits an empty KV cache.
+  // The sequence's worst case fits an empty KV cache and the runner's memory slots.
   void Enqueue(std::unique_ptr<Sequence> sequence);
 
   // Gives slots and blocks to queued sequences, oldest first, until one does not fit; `admitted` is
@@ -55,6 +56,8 @@ class Scheduler {
   void BuildStep(StepPlan* plan);
 
   void ForEach(absl::FunctionRef<void(Sequence&)> visit);
+  // Those that are admitted, the oldest first.
+  void ForEachRunning(absl::FunctionRef<void(Sequence&)> visit);
   // Appends every finished sequence to *finished and gives its slot and blocks back. `removed` is
   // called before that with each that has a slot.
   void RemoveFinished(absl::FunctionRef<void(Sequence&)> removed,
@@ -63,7 +66,10 @@ class Scheduler {
   int queued() const { return static_cast<int>(queue_.size()); }
   int running() const { return static_cast<int>(running_.size()); }
   int kv_blocks_used() const { return blocks_.used(); }
-  // The earliest deadline of all sequences; infinite when there is none.
+  int waiting_for_memory() const;
+  int memory_slots_reserved() const { return memory_slots_reserved_; }
+  // The earliest time at which a deadline passes or a sequence wants its memories looked after;
+  // infinite when there is none.
   absl::Duration NextDeadline() const;
 
  private:
@@ -75,6 +81,7 @@ class Scheduler {
   const int max_running_;
   IdPool slots_;
   IdPool blocks_;
+  int memory_slots_reserved_ = 0;
   std::deque<std::unique_ptr<Sequence>> queue_;
   std::vector<std::unique_ptr<Sequence>> running_;  // in order of admission
   std::vector<int32_t> taken_slot_;                 // scratch

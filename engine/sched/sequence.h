@@ -14,6 +14,7 @@
 #include "engine/generation.h"
 #include "engine/runner/batch.h"
 #include "engine/sched/answer.h"
+#include "engine/sched/memory_session.h"
 #include "engine/sched/sequence_state.h"
 #include "engine/text/tokenizer.h"
 
@@ -23,10 +24,11 @@ namespace memory3 {
 class Sequence {
  public:
   // `request` is valid, its suppressed_until_min filled in. `stop_ids` (sorted) end the answer.
-  // The tokenizer must outlive the sequence.
+  // `memory` is null for a plain decoder. The tokenizer must outlive the sequence.
   Sequence(RequestId id, GenerationRequest request, std::vector<int32_t> stop_ids,
            std::shared_ptr<GenerationStream> stream, const Tokenizer& tokenizer,
-           absl::Duration submitted, absl::Duration deadline);
+           absl::Duration submitted, absl::Duration deadline,
+           std::unique_ptr<MemorySession> memory = nullptr);
 
   // Set by any thread; the engine thread looks once per step.
   struct CancelFlag {
@@ -40,20 +42,30 @@ class Sequence {
   const std::shared_ptr<CancelFlag> cancel = std::make_shared<CancelFlag>();
   const absl::Duration submitted;
   const absl::Duration deadline;
+  const std::unique_ptr<MemorySession> memory;
 
   SequenceState state() const { return lifecycle_.state(); }
   int prompt_tokens() const { return static_cast<int>(request.prompt.size()); }
   // Tokens in the KV cache when the answer has its full length: what admission reserves.
   int worst_case_tokens() const { return prompt_tokens() + request.max_tokens; }
+  // Slots for memories that admission reserves.
+  int memory_slots() const { return memory != nullptr ? memory->slots_reserved() : 0; }
   int generated() const { return generated_; }
+  // The rows that have run: the index of the next one.
+  int cached_tokens() const { return cached_tokens_; }
   bool IsStopId(int32_t token) const;
 
   // From kQueued, with the slot and the blocks in `slot` and `blocks`.
   void BeginPrefill();
   bool was_admitted() const { return was_admitted_; }
 
-  // The row or rows of the next step, at most `max_rows`, as views into this sequence.
-  BatchSequence NextRows(int max_rows) const;
+  // Leaves the batch at a chunk boundary, and joins it again.
+  void WaitForMemory() { lifecycle_.MoveTo(SequenceState::kWaitingForMemory); }
+  void GoOn();
+
+  // The row or rows of the next step, at most `max_rows`, as views into this sequence. With memory,
+  // none whose chunk is not settled.
+  BatchSequence NextRows(int max_rows);
   // Those rows are in the KV cache now.
   void RowsRan(int rows);
 

@@ -13,10 +13,16 @@ struct Move {
 constexpr Move kLegalMoves[] = {
     {SequenceState::kQueued, SequenceState::kPrefill},
     {SequenceState::kPrefill, SequenceState::kDecode},
+    // At a chunk boundary, in the prompt or in the answer.
+    {SequenceState::kPrefill, SequenceState::kWaitingForMemory},
+    {SequenceState::kDecode, SequenceState::kWaitingForMemory},
+    {SequenceState::kWaitingForMemory, SequenceState::kPrefill},
+    {SequenceState::kWaitingForMemory, SequenceState::kDecode},
     // Cancel, deadline and shutdown end a sequence wherever it is.
     {SequenceState::kQueued, SequenceState::kFinished},
     {SequenceState::kPrefill, SequenceState::kFinished},
     {SequenceState::kDecode, SequenceState::kFinished},
+    {SequenceState::kWaitingForMemory, SequenceState::kFinished},
 };
 
 }  // namespace
@@ -29,6 +35,8 @@ std::string_view NameOf(SequenceState state) {
       return "prefill";
     case SequenceState::kDecode:
       return "decode";
+    case SequenceState::kWaitingForMemory:
+      return "waiting-for-memory";
     case SequenceState::kFinished:
       return "finished";
   }

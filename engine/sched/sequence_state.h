@@ -8,10 +8,11 @@
 namespace memory3 {
 
 enum class SequenceState : uint8_t {
-  kQueued,    // waits for KV blocks and a slot; holds neither
-  kPrefill,   // admitted; its prompt goes into the KV cache piece by piece
-  kDecode,    // one row and one token per step
-  kFinished,  // its outcome is known; freed before the step ends
+  kQueued,            // waits for KV blocks and slots; holds none
+  kPrefill,           // admitted; its prompt goes into the KV cache piece by piece
+  kDecode,            // one row and one token per step
+  kWaitingForMemory,  // its next row's memories are not there: takes no part in steps
+  kFinished,          // its outcome is known; freed before the step ends
 };
 
 std::string_view NameOf(SequenceState state);

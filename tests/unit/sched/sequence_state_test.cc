@@ -9,7 +9,8 @@ namespace memory3 {
 namespace {
 
 constexpr SequenceState kAllStates[] = {SequenceState::kQueued, SequenceState::kPrefill,
-                                        SequenceState::kDecode, SequenceState::kFinished};
+                                        SequenceState::kDecode, SequenceState::kWaitingForMemory,
+                                        SequenceState::kFinished};
 
 TEST(SequenceStateTest, EveryStateCanEndAndOnlyOnce) {
   for (const SequenceState state : kAllStates) {
@@ -25,6 +26,14 @@ TEST(SequenceStateTest, PromptsComeBeforeTokens) {
   EXPECT_TRUE(IsLegalMove(SequenceState::kPrefill, SequenceState::kDecode));
   EXPECT_FALSE(IsLegalMove(SequenceState::kQueued, SequenceState::kDecode));
   EXPECT_FALSE(IsLegalMove(SequenceState::kDecode, SequenceState::kPrefill));
+}
+
+TEST(SequenceStateTest, WaitingForMemoryIsLeftForTheStateItWasEnteredFrom) {
+  for (const SequenceState state : {SequenceState::kPrefill, SequenceState::kDecode}) {
+    EXPECT_TRUE(IsLegalMove(state, SequenceState::kWaitingForMemory));
+    EXPECT_TRUE(IsLegalMove(SequenceState::kWaitingForMemory, state));
+  }
+  EXPECT_FALSE(IsLegalMove(SequenceState::kQueued, SequenceState::kWaitingForMemory));
 }
 
 TEST(SequenceStateDeathTest, AnIllegalMoveIsAProgrammerError) {
