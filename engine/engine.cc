@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -17,6 +18,42 @@ namespace {
 
 // An idle engine still goes round this often, so that its heartbeat shows it alive.
 constexpr absl::Duration kIdleHeartbeat = absl::Seconds(1);
+
+absl::Status CheckMemory(const EngineMemory& memory, const RunnerMemoryInfo& runner) {
+  if (runner.slots == 0) return FieldError("memory", "the runner has no explicit memory");
+  if (memory.retriever == nullptr || memory.store == nullptr || memory.loader == nullptr) {
+    return FieldError("memory", "needs a retriever, a store and a loader");
+  }
+  if (memory.store->shape() != runner.shape) {
+    return FieldError("memory.store",
+                      absl::StrCat("has memories of ", Describe(memory.store->shape()),
+                                   "; the model's are ", Describe(runner.shape)));
+  }
+  if (memory.lead_tokens < 0 || memory.lead_tokens >= runner.chunk_tokens) {
+    return FieldError("memory.lead_tokens", absl::StrCat("must be in [0, ", runner.chunk_tokens,
+                                                         "), got ", memory.lead_tokens));
+  }
+  if (memory.chunks_held < 2) {
+    return FieldError("memory.chunks_held",
+                      absl::StrCat("must be at least 2, got ", memory.chunks_held));
+  }
+  if (memory.chunks_held * runner.memories_per_chunk > runner.slots) {
+    return FieldError("memory.chunks_held",
+                      absl::StrCat("of ", memory.chunks_held, " takes ",
+                                   memory.chunks_held * runner.memories_per_chunk,
+                                   " slots; the runner has ", runner.slots));
+  }
+  const std::pair<std::string_view, absl::Duration> times[] = {
+      {"memory.retrieval_timeout", memory.retrieval_timeout},
+      {"memory.boundary_deadline", memory.boundary_deadline},
+      {"memory.strict_timeout", memory.strict_timeout}};
+  for (const auto& [field, time] : times) {
+    if (time >= absl::ZeroDuration()) continue;
+    return FieldError(field,
+                      absl::StrCat("must not be negative, got ", absl::FormatDuration(time)));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckOptions(const EngineOptions& options, const RunnerInfo& info) {
   if (options.max_queued_requests < 1) {
@@ -41,7 +78,11 @@ absl::Status CheckOptions(const EngineOptions& options, const RunnerInfo& info) 
     if (token >= 0 && token < info.vocab) continue;
     return FieldError("eos_tokens", absl::StrCat("must be in [0, ", info.vocab, "), got ", token));
   }
-  return absl::OkStatus();
+  if (options.max_queued_encodes < 1) {
+    return FieldError("max_queued_encodes",
+                      absl::StrCat("must be at least 1, got ", options.max_queued_encodes));
+  }
+  return options.memory.has_value() ? CheckMemory(*options.memory, info.memory) : absl::OkStatus();
 }
 
 }  // namespace
@@ -54,9 +95,10 @@ class Engine::Impl {
         runner_(std::move(runner)),
         tokenizer_(tokenizer),
         clock_(clock != nullptr ? *clock : real_clock_),
-        inbox_(options_.max_queued_requests, options_.max_queued_prompt_tokens),
-        loop_(options_.max_batch_tokens, *runner_, tokenizer,
-              observer != nullptr ? *observer : no_observer_, clock_, inbox_, counters_) {
+        inbox_(options_.max_queued_requests, options_.max_queued_prompt_tokens,
+               options_.max_queued_encodes),
+        loop_(options_, *runner_, tokenizer, observer != nullptr ? *observer : no_observer_, clock_,
+              wake_, inbox_, counters_) {
     counters_.heartbeat_nanoseconds = absl::ToInt64Nanoseconds(clock_.Steady());
     thread_ = std::thread([this] { RunLoop(); });
   }
@@ -69,6 +111,7 @@ class Engine::Impl {
   }
 
   absl::StatusOr<Generation> Submit(GenerationRequest request);
+  absl::Status EncodeReferences(std::vector<std::vector<int32_t>> references, EncodeDone done);
 
   void Cancel(RequestId id) {
     if (inbox_.Cancel(id)) wake_.Set();
@@ -81,6 +124,8 @@ class Engine::Impl {
   const EngineOptions& options() const { return options_; }
 
  private:
+  std::unique_ptr<MemorySession> NewSession(const GenerationRequest& request) const;
+
   void RunLoop() {
     while (!stopping_.load()) {
       if (loop_.Step()) continue;
@@ -97,14 +142,17 @@ class Engine::Impl {
   Clock& clock_;
   EngineCounters counters_;
   Inbox inbox_;
-  EngineLoop loop_;  // the engine thread's
   WakeSignal wake_;
+  EngineLoop loop_;  // the engine thread's
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
 
 absl::StatusOr<Generation> Engine::Impl::Submit(GenerationRequest request) {
   M3_RETURN_IF_ERROR(CheckRequest(request, runner_->info()));
+  if (request.memory.enabled && !options_.memory.has_value()) {
+    return FieldError("use_memory", "this engine has no memories");
+  }
   // The calendar is read once, here: a jump later moves no deadline.
   const absl::Duration left = request.deadline - clock_.Now();
   if (left <= absl::ZeroDuration()) {
@@ -121,11 +169,35 @@ absl::StatusOr<Generation> Engine::Impl::Submit(GenerationRequest request) {
   generation.id = inbox_.NextId();
   generation.stream = std::make_shared<GenerationStream>(options_.max_stream_events);
   const absl::Duration now = clock_.Steady();
-  M3_RETURN_IF_ERROR(inbox_.Submit(
-      std::make_unique<Sequence>(generation.id, std::move(request), std::move(stop_ids),
-                                 generation.stream, tokenizer_, now, now + left)));
+  std::unique_ptr<MemorySession> memory = request.memory.enabled ? NewSession(request) : nullptr;
+  M3_RETURN_IF_ERROR(inbox_.Submit(std::make_unique<Sequence>(
+      generation.id, std::move(request), std::move(stop_ids), generation.stream, tokenizer_, now,
+      now + left, std::move(memory))));
   wake_.Set();
   return generation;
+}
+
+std::unique_ptr<MemorySession> Engine::Impl::NewSession(const GenerationRequest& request) const {
+  const RunnerMemoryInfo& info = runner_->info().memory;
+  const ChunkPlan plan(static_cast<int>(request.prompt.size()), request.max_tokens,
+                       info.chunk_tokens, options_.memory->lead_tokens);
+  return std::make_unique<MemorySession>(request.memory, request.prompt, request.max_tokens, plan,
+                                         info.memories_per_chunk, options_.memory->chunks_held,
+                                         tokenizer_);
+}
+
+absl::Status Engine::Impl::EncodeReferences(std::vector<std::vector<int32_t>> references,
+                                            EncodeDone done) {
+  M3_RETURN_IF_ERROR(CheckReferences(references, runner_->info()));
+  EncodeJob job{.references = std::move(references)};
+  // The caller hears first: once the engine is idle, every caller has.
+  job.done = [this, done = std::move(done)](auto memories) mutable {
+    done(std::move(memories));
+    inbox_.EncodeEnded();
+  };
+  M3_RETURN_IF_ERROR(inbox_.SubmitEncode(std::move(job)));
+  wake_.Set();
+  return absl::OkStatus();
 }
 
 EngineSnapshot Engine::Impl::Snapshot() const {
@@ -141,6 +213,9 @@ EngineSnapshot Engine::Impl::Snapshot() const {
       absl::Nanoseconds(counters_.heartbeat_nanoseconds.load(std::memory_order_relaxed));
   snapshot.heartbeat = clock_.Now() - age;
   snapshot.draining = inbox_.draining();
+  snapshot.waiting_for_memory = counters_.waiting_for_memory.load(std::memory_order_relaxed);
+  snapshot.memory_slots_used = counters_.memory_slots_used.load(std::memory_order_relaxed);
+  snapshot.memory_slots_total = runner_->info().memory.slots;
   return snapshot;
 }
 
@@ -161,6 +236,10 @@ absl::StatusOr<Generation> Engine::Submit(GenerationRequest request) {
   return impl_->Submit(std::move(request));
 }
 void Engine::Cancel(RequestId id) { impl_->Cancel(id); }
+absl::Status Engine::EncodeReferences(std::vector<std::vector<int32_t>> references,
+                                      EncodeDone done) {
+  return impl_->EncodeReferences(std::move(references), std::move(done));
+}
 void Engine::BeginDrain() { impl_->BeginDrain(); }
 bool Engine::AwaitIdle(absl::Duration timeout) { return impl_->AwaitIdle(timeout); }
 EngineSnapshot Engine::Snapshot() const { return impl_->Snapshot(); }

@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "engine/base/clock.h"
 #include "engine/generation.h"
+#include "engine/memory/cold_references.h"
 #include "engine/memory/memory_loader.h"
 #include "engine/memory/memory_store.h"
 #include "engine/memory/retriever.h"
@@ -37,6 +38,8 @@ struct EngineMemory {
   Retriever* retriever = nullptr;
   const MemoryStore* store = nullptr;
   MemoryLoader* loader = nullptr;
+  // May be null: a reference without a memory is then a missing one.
+  ColdReferences* cold = nullptr;
   // The query leaves this many tokens before its boundary (paper, 7.5: 0); below chunk_tokens.
   int lead_tokens = 0;
   absl::Duration retrieval_timeout = absl::Milliseconds(200);
@@ -44,6 +47,12 @@ struct EngineMemory {
   absl::Duration boundary_deadline = absl::Milliseconds(50);
   // MemoryPolicy::kStrict: after so long the request fails with Unavailable.
   absl::Duration strict_timeout = absl::Seconds(30);
+  // Chunks of one sequence that may hold slots at once, at least 2: the current one's and the
+  // next's. More let a step run a longer piece of a prompt. Admission reserves memories_per_chunk
+  // slots for each (for as many as the request has chunks), so the runner needs that many slots
+  // for every sequence that is to run.
+  int chunks_held = 2;
+  uint64_t backoff_seed = 0;  // of the random part of the time between tries; no text depends on it
 };
 
 struct EngineOptions {
@@ -122,7 +131,8 @@ class Engine {
 
   // Encodes references (see Runner::EncodeReferences) on the engine thread, between steps; any
   // number, cut into batches with decoding steps in between. `done` is called once, on the engine
-  // thread: quickly, please. Unavailable when draining, ResourceExhausted past max_queued_encodes.
+  // thread: quickly, please. InvalidArgument naming a reference, FailedPrecondition for a runner
+  // without explicit memory, Unavailable when draining, ResourceExhausted past max_queued_encodes.
   using EncodeDone =
       absl::AnyInvocable<void(absl::StatusOr<std::vector<std::shared_ptr<const MemoryTensor>>>)>;
   absl::Status EncodeReferences(std::vector<std::vector<int32_t>> references, EncodeDone done);

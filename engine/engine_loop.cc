@@ -7,8 +7,15 @@
 
 namespace memory3 {
 
-EngineLoop::EngineLoop(int max_batch_tokens, Runner& runner, const Tokenizer& tokenizer,
-                       EngineObserver& observer, Clock& clock, Inbox& inbox,
+namespace {
+
+// References encoded after a step that had rows: the running streams stand still for them.
+constexpr int kReferencesPerStep = 1;
+
+}  // namespace
+
+EngineLoop::EngineLoop(const EngineOptions& options, Runner& runner, const Tokenizer& tokenizer,
+                       EngineObserver& observer, Clock& clock, WakeSignal& wake, Inbox& inbox,
                        EngineCounters& counters)
     : runner_(runner),
       tokenizer_(tokenizer),
@@ -16,7 +23,11 @@ EngineLoop::EngineLoop(int max_batch_tokens, Runner& runner, const Tokenizer& to
       clock_(clock),
       inbox_(inbox),
       counters_(counters),
-      scheduler_(runner.info(), max_batch_tokens) {
+      scheduler_(runner.info(), options.max_batch_tokens),
+      encodes_(runner) {
+  if (options.memory.has_value()) {
+    director_.emplace(*options.memory, runner, tokenizer, encodes_, observer, clock, wake);
+  }
   plan_.batch.sequences.reserve(runner.info().max_sequences);
   plan_.members.reserve(runner.info().max_sequences);
 }
@@ -27,17 +38,25 @@ bool EngineLoop::Step() {
   TakeArrived();
   DropCancelledAndLate();
   AdmitQueued();
+  if (director_.has_value()) ApplyMemories();
+  PublishCounters();
   scheduler_.BuildStep(&plan_);
-  if (plan_.rows == 0) return false;
-  RunStep();
-  RemoveFinished();
-  return true;
+  const bool encodes = !encodes_.empty();
+  if (plan_.rows > 0) {
+    RunStep();
+    RemoveFinished();
+  }
+  if (encodes) EncodeBatch();
+  return plan_.rows > 0 || encodes;
 }
 
 void EngineLoop::TakeArrived() {
   arrived_.clear();
   inbox_.Take(&arrived_);
   for (std::unique_ptr<Sequence>& sequence : arrived_) scheduler_.Enqueue(std::move(sequence));
+  arrived_encodes_.clear();
+  inbox_.TakeEncodes(&arrived_encodes_);
+  for (EncodeJob& job : arrived_encodes_) encodes_.Push(std::move(job));
 }
 
 void EngineLoop::DropCancelledAndLate() {
@@ -58,8 +77,22 @@ void EngineLoop::AdmitQueued() {
   scheduler_.Admit([this](Sequence& sequence) {
     inbox_.LeaveQueue(sequence.prompt_tokens());
     runner_.BeginSequence(sequence.slot, sequence.request.sampling, sequence.request.prompt);
+    if (sequence.memory != nullptr) director_->Begin(sequence);
   });
-  PublishCounters();
+}
+
+void EngineLoop::ApplyMemories() {
+  director_->TakeArrived();
+  const absl::Duration now = clock_.Steady();
+  scheduler_.ForEachRunning([this, now](Sequence& sequence) {
+    if (sequence.memory != nullptr) director_->Advance(sequence, now);
+  });
+  RemoveFinished();
+}
+
+void EngineLoop::EncodeBatch() {
+  encodes_.RunBatch(plan_.rows > 0 ? kReferencesPerStep
+                                   : runner_.info().memory.max_references_per_encode);
 }
 
 void EngineLoop::RunStep() {
@@ -113,6 +146,7 @@ void EngineLoop::DeliverToken(Sequence& sequence, const SampledToken& sampled, a
   GenerationEvent piece;
   sequence.TokenSampled(MakeTokenInfo(sampled), now, &piece);
   if (piece.finish.has_value()) return sequence.End(std::move(piece));
+  if (sequence.memory != nullptr) director_->TokenSampled(sequence, sampled.token);
   if (piece.text.empty() && piece.tokens.empty()) return;
   if (sequence.stream->Push(std::move(piece))) return;
   sequence.End(absl::ResourceExhaustedError(
@@ -133,8 +167,12 @@ TokenInfo EngineLoop::MakeTokenInfo(const SampledToken& sampled) const {
 
 void EngineLoop::RemoveFinished() {
   finished_.clear();
-  scheduler_.RemoveFinished([this](Sequence& sequence) { runner_.EndSequence(sequence.slot); },
-                            &finished_);
+  scheduler_.RemoveFinished(
+      [this](Sequence& sequence) {
+        if (sequence.memory != nullptr) director_->Forget(sequence);
+        runner_.EndSequence(sequence.slot);
+      },
+      &finished_);
   if (finished_.empty()) return;
   PublishCounters();
   for (const std::unique_ptr<Sequence>& sequence : finished_) CloseStream(*sequence);
@@ -152,6 +190,9 @@ void EngineLoop::CloseStream(Sequence& sequence) {
 void EngineLoop::PublishCounters() {
   counters_.running.store(scheduler_.running(), std::memory_order_relaxed);
   counters_.kv_blocks_used.store(scheduler_.kv_blocks_used(), std::memory_order_relaxed);
+  if (!director_.has_value()) return;
+  counters_.waiting_for_memory.store(scheduler_.waiting_for_memory(), std::memory_order_relaxed);
+  counters_.memory_slots_used.store(director_->slots_used(), std::memory_order_relaxed);
 }
 
 void EngineLoop::EndAll(const absl::Status& status) {
@@ -160,6 +201,7 @@ void EngineLoop::EndAll(const absl::Status& status) {
     sequence.End(absl::Status(status.code(), status.message()));
   });
   RemoveFinished();
+  encodes_.EndAll(status);
 }
 
 }  // namespace memory3

@@ -1,25 +1,29 @@
 // What the engine thread does, step by step: takes new requests, drops cancelled and late ones,
-// admits, runs one batch, and hands tokens to the streams. Without a thread of its own, so that a
+// admits, applies the memories that have come, runs one batch, hands tokens to the streams, and
+// encodes a batch of references. Without a thread of its own, so that a
 // test can take one step at a time.
 //
 // Every sequence that ends, for whatever reason, is freed (slot, KV blocks, runner state) before
 // the step that found out returns, and before its stream closes.
 //
-// Once warm, a step allocates only the pieces it sends: their token lists, and strings that are
-// longer than a short string.
+// Once warm, a step allocates only the pieces it sends (their token lists, and strings that are
+// longer than a short string) and, at chunk boundaries, queries and their answers.
 #ifndef MEMORY3_ENGINE_ENGINE_LOOP_H_
 #define MEMORY3_ENGINE_ENGINE_LOOP_H_
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/base/clock.h"
+#include "engine/encode_queue.h"
 #include "engine/engine.h"
 #include "engine/inbox.h"
+#include "engine/memory_director.h"
 #include "engine/runner/runner.h"
 #include "engine/sched/scheduler.h"
 #include "engine/text/tokenizer.h"
@@ -32,26 +36,31 @@ struct EngineCounters {
   std::atomic<int> kv_blocks_used = 0;
   std::atomic<uint64_t> steps = 0;
   std::atomic<int64_t> heartbeat_nanoseconds = 0;  // steady clock
+  std::atomic<int> waiting_for_memory = 0;
+  std::atomic<int> memory_slots_used = 0;
 };
 
 class EngineLoop {
  public:
   // Everything passed must outlive the loop.
-  EngineLoop(int max_batch_tokens, Runner& runner, const Tokenizer& tokenizer,
-             EngineObserver& observer, Clock& clock, Inbox& inbox, EngineCounters& counters);
+  EngineLoop(const EngineOptions& options, Runner& runner, const Tokenizer& tokenizer,
+             EngineObserver& observer, Clock& clock, WakeSignal& wake, Inbox& inbox,
+             EngineCounters& counters);
 
-  // One time round. False when there was no batch to run: the thread may then sleep until something
-  // arrives, or until NextDeadline().
+  // One time round. False when there was nothing to run: the thread may then sleep until something
+  // arrives (requests, cancels, memories: all set the wake signal), or until NextDeadline().
   bool Step();
   absl::Duration NextDeadline() const { return scheduler_.NextDeadline(); }
 
-  // Ends every sequence, queued and running.
+  // Ends every sequence, queued and running, and every encode.
   void EndAll(const absl::Status& status);
 
  private:
   void TakeArrived();
   void DropCancelledAndLate();
   void AdmitQueued();
+  void ApplyMemories();
+  void EncodeBatch();
   void RunStep();
   // The runner's answer fits the plan: a token of the vocabulary for every sequence that asked.
   absl::Status CheckOutput() const;
@@ -69,12 +78,15 @@ class EngineLoop {
   Inbox& inbox_;
   EngineCounters& counters_;
   Scheduler scheduler_;
+  EncodeQueue encodes_;
+  std::optional<MemoryDirector> director_;
 
   // Reused from step to step.
   StepPlan plan_;
   StepOutput output_;
   std::vector<std::unique_ptr<Sequence>> arrived_;
   std::vector<std::unique_ptr<Sequence>> finished_;
+  std::vector<EncodeJob> arrived_encodes_;
 };
 
 }  // namespace memory3

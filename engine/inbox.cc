@@ -8,8 +8,11 @@
 
 namespace memory3 {
 
-Inbox::Inbox(int max_requests, int64_t max_prompt_tokens)
-    : max_requests_(max_requests), max_prompt_tokens_(max_prompt_tokens), arrived_(max_requests) {}
+Inbox::Inbox(int max_requests, int64_t max_prompt_tokens, int max_encodes)
+    : max_requests_(max_requests),
+      max_prompt_tokens_(max_prompt_tokens),
+      arrived_(max_requests),
+      arrived_encodes_(max_encodes) {}
 
 absl::Status Inbox::Submit(std::unique_ptr<Sequence> sequence) {
   MutexLock lock(mutex_);
@@ -32,6 +35,18 @@ absl::Status Inbox::Submit(std::unique_ptr<Sequence> sequence) {
   return absl::OkStatus();
 }
 
+absl::Status Inbox::SubmitEncode(EncodeJob job) {
+  MutexLock lock(mutex_);
+  if (draining()) return absl::UnavailableError("the engine is shutting down");
+  if (live_encodes_ >= arrived_encodes_.limit()) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the queue is full: ", arrived_encodes_.limit(), " calls wait for their references"));
+  }
+  ++live_encodes_;
+  M3_CHECK(arrived_encodes_.TryPush(std::move(job)));
+  return absl::OkStatus();
+}
+
 bool Inbox::Cancel(RequestId id) {
   MutexLock lock(mutex_);
   const auto found = live_.find(id);
@@ -49,7 +64,7 @@ bool Inbox::AwaitEmpty(absl::Duration timeout) {
   const RealClock clock;
   const absl::Duration end = clock.Steady() + timeout;
   MutexLock lock(mutex_);
-  while (!live_.empty()) {
+  while (!live_.empty() || live_encodes_ > 0) {
     const absl::Duration left = end - clock.Steady();
     if (left <= absl::ZeroDuration()) return false;
     emptied_.WaitFor(mutex_, left);
@@ -67,6 +82,11 @@ void Inbox::Forget(RequestId id) {
   MutexLock lock(mutex_);
   live_.erase(id);
   if (live_.empty()) emptied_.SignalAll();
+}
+
+void Inbox::EncodeEnded() {
+  MutexLock lock(mutex_);
+  if (--live_encodes_ == 0) emptied_.SignalAll();
 }
 
 }  // namespace memory3

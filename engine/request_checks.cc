@@ -25,18 +25,24 @@ absl::Status CheckIds(std::string_view field, const std::vector<int32_t>& ids, i
 
 absl::Status CheckLengths(const GenerationRequest& request, const RunnerInfo& info) {
   const int64_t prompt = static_cast<int64_t>(request.prompt.size());
+  const int offset = request.memory.enabled ? info.memory.position_offset : 0;
+  const int context = info.max_context - offset;
+  const std::string context_text = offset == 0
+                                       ? absl::StrCat(context)
+                                       : absl::StrCat(context, " (", info.max_context, " less ",
+                                                      offset, " that explicit memory takes)");
   if (prompt == 0) return FieldError("prompt", "must have at least one token");
-  if (prompt >= info.max_context) {
+  if (prompt >= context) {
     return FieldError("prompt", absl::StrCat("has ", prompt, " tokens; the context is ",
-                                             info.max_context, ", the answer included"));
+                                             context_text, ", the answer included"));
   }
   if (request.max_tokens <= 0) {
     return FieldError("max_tokens", absl::StrCat("must be above 0, got ", request.max_tokens));
   }
-  if (prompt + request.max_tokens > info.max_context) {
+  if (prompt + request.max_tokens > context) {
     return FieldError("max_tokens",
                       absl::StrCat("of ", request.max_tokens, " and a prompt of ", prompt,
-                                   " tokens exceed the context of ", info.max_context));
+                                   " tokens exceed the context of ", context_text));
   }
   const int blocks = KvBlocksFor(static_cast<int>(prompt) + request.max_tokens, info);
   if (blocks > info.kv_blocks) {

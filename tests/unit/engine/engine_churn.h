@@ -3,6 +3,7 @@
 #define MEMORY3_TESTS_UNIT_ENGINE_ENGINE_CHURN_H_
 
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -22,6 +23,8 @@ struct ChurnOptions {
   int open_per_thread = 12;  // at most, at a time
   int max_prompt = 30;
   int max_tokens = 20;
+  // Changes a request before it is submitted; called by several threads.
+  std::function<void(std::mt19937&, GenerationRequest&)> change;
 };
 
 // One caller's share of the streams; several are open at a time.
@@ -35,6 +38,7 @@ inline void ChurnThread(Engine& engine, const ChurnOptions& options, uint32_t se
                     1 + static_cast<int>(random() % options.max_tokens));
     request.sampling.seed = random();
     if (random() % 8 == 0) request.deadline = absl::Now() + absl::Microseconds(random() % 2000);
+    if (options.change) options.change(random, request);
     absl::StatusOr<Generation> generation = engine.Submit(std::move(request));
     if (!generation.ok()) {
       EXPECT_THAT(generation.status().code(), testing::AnyOf(absl::StatusCode::kResourceExhausted,

@@ -84,6 +84,7 @@ struct Transcript {
   std::string text;
   std::vector<TokenInfo> tokens;
   std::vector<std::string> pieces;
+  std::vector<ChunkReport> chunks;
   GenerationEvent last;
 
   std::vector<int32_t> ids() const {
@@ -99,6 +100,7 @@ inline Transcript ReadAll(GenerationStream& stream) {
     transcript.text += event->text;
     if (!event->text.empty()) transcript.pieces.push_back(event->text);
     for (TokenInfo& token : event->tokens) transcript.tokens.push_back(std::move(token));
+    for (ChunkReport& chunk : event->chunks) transcript.chunks.push_back(std::move(chunk));
     if (event->last()) transcript.last = *std::move(event);
   }
   return transcript;

@@ -23,6 +23,7 @@ FakeRunner::FakeRunner(RunnerInfo info)
     : info_(std::move(info)),
       slots_(info_.max_sequences),
       cells_(static_cast<size_t>(info_.kv_blocks) * info_.kv_block_tokens),
+      memory_(info_.memory),
       block_owner_(info_.kv_blocks, 0) {}
 
 void FakeRunner::BeginSequence(SequenceSlot slot, const SamplingParams& params,
@@ -35,6 +36,7 @@ void FakeRunner::BeginSequence(SequenceSlot slot, const SamplingParams& params,
       .sequence = next_sequence_++, .params = params, .prompt = {prompt.begin(), prompt.end()}};
   MutexLock lock(mutex_);
   ++open_slots_;
+  if (info_.memory.slots > 0) memories_seen_[slots_[slot].prompt].clear();
 }
 
 void FakeRunner::EndSequence(SequenceSlot slot) {
@@ -65,7 +67,8 @@ absl::Status FakeRunner::CheckRows(const BatchSequence& rows) {
                                   " tokens but rows begin at ", rows.first_position));
   }
   const size_t end = rows.first_position + rows.tokens.size();
-  if (end > static_cast<size_t>(info_.max_context)) return Violation("past the context");
+  const int context = info_.max_context - (rows.use_memory ? info_.memory.position_offset : 0);
+  if (end > static_cast<size_t>(context)) return Violation("past the context");
   if (rows.block_table.size() * info_.kv_block_tokens < end) {
     return Violation("the block table is too short");
   }
@@ -80,6 +83,16 @@ absl::Status FakeRunner::CheckRows(const BatchSequence& rows) {
   }
   if (rows.sample != (end == history.size())) return Violation("sampling before the last token");
   return absl::OkStatus();
+}
+
+absl::Status FakeRunner::CheckMemories(const BatchSequence& rows) {
+  Slot& slot = slots_[rows.slot];
+  if (slot.use_memory.value_or(rows.use_memory) != rows.use_memory) {
+    return Violation("memory was switched on or off within a sequence");
+  }
+  slot.use_memory = rows.use_memory;
+  const absl::Status checked = memory_.Check(rows);
+  return checked.ok() ? checked : Violation(std::string(checked.message()));
 }
 
 absl::Status FakeRunner::ClaimBlocks(const BatchSequence& rows, Slot& slot) {
@@ -112,6 +125,7 @@ absl::Status FakeRunner::HashContext(const BatchSequence& rows, const Slot& slot
                                     " was overwritten by another"));
     }
     *hash = Mix(*hash, static_cast<uint64_t>(cell.token) + 1);
+    if (cell.memories != 0) *hash = Mix(*hash, cell.memories);
   }
   return absl::OkStatus();
 }
@@ -155,10 +169,15 @@ absl::Status FakeRunner::Run(const Batch& batch, StepOutput* output) {
     if (!seen.insert(rows.slot).second) return Violation("a slot twice in one batch");
     M3_RETURN_IF_ERROR(CheckRows(rows));
     Slot& slot = slots_[rows.slot];
+    M3_RETURN_IF_ERROR(CheckMemories(rows));
     M3_RETURN_IF_ERROR(ClaimBlocks(rows, slot));
-    for (const int32_t token : rows.tokens) {
-      CellAt(rows, slot.context) = {slot.sequence, slot.context, token};
+    for (size_t row = 0; row < rows.tokens.size(); ++row) {
+      FakeMemory::RowView view = memory_.ViewOf(rows, static_cast<int>(row));
+      CellAt(rows, slot.context) = {slot.sequence, slot.context, rows.tokens[row], view.hash};
       ++slot.context;
+      if (!rows.use_memory) continue;
+      MutexLock lock(mutex_);
+      memories_seen_[slot.prompt].push_back(std::move(view.ids));
     }
   }
   if (rows_of_batch > static_cast<size_t>(info_.max_batch_rows)) {
@@ -172,6 +191,33 @@ absl::Status FakeRunner::Run(const Batch& batch, StepOutput* output) {
     if (rows.sample) Sample(slot, rows.slot, hash, output);
   }
   return absl::OkStatus();
+}
+
+absl::Status FakeRunner::FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) {
+  const absl::Status filled = memory_.Fill(slot, *memory);
+  MutexLock lock(mutex_);
+  ++slots_filled_;
+  return filled;
+}
+
+absl::Status FakeRunner::EncodeReferences(
+    absl::Span<const absl::Span<const int32_t>> references,
+    std::vector<std::shared_ptr<const MemoryTensor>>* memories) {
+  if (before_encode) M3_RETURN_IF_ERROR(before_encode(static_cast<int>(references.size())));
+  const absl::Status encoded = memory_.Encode(references, memories);
+  return encoded.ok() ? encoded : Violation(std::string(encoded.message()));
+}
+
+std::vector<std::vector<MemoryId>> FakeRunner::memories_seen(
+    const std::vector<int32_t>& prompt) const {
+  MutexLock lock(mutex_);
+  const auto found = memories_seen_.find(prompt);
+  return found == memories_seen_.end() ? std::vector<std::vector<MemoryId>>() : found->second;
+}
+
+int FakeRunner::slots_filled() const {
+  MutexLock lock(mutex_);
+  return slots_filled_;
 }
 
 std::vector<std::string> FakeRunner::violations() const {

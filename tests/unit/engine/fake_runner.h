@@ -1,18 +1,22 @@
 // A Runner without a model that notices a scheduler's mistakes. It keeps a paged "KV cache" of
 // tokens and chooses the next token by hashing the whole context as read back through the block
 // table it was given: a wrong table, a block shared by two sequences, a wrong position or a skipped
-// token changes the answer, and whatever can be named is also recorded as a violation.
+// token changes the answer, and whatever can be named is also recorded as a violation. With
+// explicit memory, so does every byte of every memory that a row saw when it ran.
 #ifndef MEMORY3_TESTS_UNIT_ENGINE_FAKE_RUNNER_H_
 #define MEMORY3_TESTS_UNIT_ENGINE_FAKE_RUNNER_H_
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/base/mutex.h"
 #include "engine/runner/runner.h"
+#include "tests/unit/engine/fake_memory.h"
 
 namespace memory3 {
 
@@ -33,15 +37,25 @@ class FakeRunner final : public Runner {
                      absl::Span<const int32_t> prompt) override;
   void EndSequence(SequenceSlot slot) override;
   absl::Status Run(const Batch& batch, StepOutput* output) override;
+  absl::Status FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) override;
+  absl::Status EncodeReferences(
+      absl::Span<const absl::Span<const int32_t>> references,
+      std::vector<std::shared_ptr<const MemoryTensor>>* memories) override;
+  // Called at the start of every EncodeReferences, with the number of references.
+  std::function<absl::Status(int)> before_encode;
 
   std::vector<std::string> violations() const;
   int open_slots() const;
+  // The memories that each row of the latest sequence with this prompt saw.
+  std::vector<std::vector<MemoryId>> memories_seen(const std::vector<int32_t>& prompt) const;
+  int slots_filled() const;
 
  private:
   struct Cell {
     uint64_t sequence = 0;  // serial number of the sequence that wrote it
     int32_t position = -1;
     int32_t token = -1;
+    uint64_t memories = 0;  // FakeMemory::RowView::hash when the row ran
   };
   struct Slot {
     uint64_t sequence = 0;  // 0: closed
@@ -50,10 +64,12 @@ class FakeRunner final : public Runner {
     std::vector<int32_t> answer;
     int context = 0;  // tokens in the KV cache
     std::vector<KvBlockId> blocks;
+    std::optional<bool> use_memory;
   };
 
   absl::Status Violation(std::string what);
   absl::Status CheckRows(const BatchSequence& rows);
+  absl::Status CheckMemories(const BatchSequence& rows);
   absl::Status ClaimBlocks(const BatchSequence& rows, Slot& slot);
   Cell& CellAt(const BatchSequence& rows, int position);
   absl::Status HashContext(const BatchSequence& rows, const Slot& slot, uint64_t* hash);
@@ -64,11 +80,15 @@ class FakeRunner final : public Runner {
   uint64_t next_sequence_ = 1;
   std::vector<Slot> slots_;
   std::vector<Cell> cells_;
+  FakeMemory memory_;
   std::vector<uint64_t> block_owner_;  // the open sequence that was given the block, or 0
 
   mutable Mutex mutex_;
   std::vector<std::string> violations_ ABSL_GUARDED_BY(mutex_);
   int open_slots_ ABSL_GUARDED_BY(mutex_) = 0;
+  int slots_filled_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<std::vector<int32_t>, std::vector<std::vector<MemoryId>>> memories_seen_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace memory3
