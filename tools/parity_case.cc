@@ -33,6 +33,81 @@ absl::StatusOr<std::vector<int32_t>> TokenIds(const Json& json, const std::strin
   return ids;
 }
 
+absl::StatusOr<std::vector<double>> Numbers(const Json& json, const std::string& field,
+                                            const std::string& file) {
+  const auto found = json.find(field);
+  if (found == json.end() || !found->is_array()) {
+    return Wrong(file, absl::StrCat(field, " must be a list of numbers"));
+  }
+  std::vector<double> numbers;
+  for (const Json& number : *found) {
+    if (!number.is_number()) return Wrong(file, absl::StrCat(field, " holds what is no number"));
+    numbers.push_back(number.get<double>());
+  }
+  return numbers;
+}
+
+absl::StatusOr<ReferenceLayer> ParseLayer(const Json& json, const std::string& file) {
+  if (!json.is_object() || !json.contains("index") || !json.at("index").is_array()) {
+    return Wrong(file, "references: a layer must have an index");
+  }
+  ReferenceLayer layer;
+  for (const Json& head : json.at("index")) {
+    M3_ASSIGN_OR_RETURN(layer.kept.emplace_back(), TokenIds({{"index", head}}, "index", file));
+  }
+  M3_ASSIGN_OR_RETURN(layer.first_key, Numbers(json, "key0", file));
+  M3_ASSIGN_OR_RETURN(layer.first_value, Numbers(json, "value0", file));
+  return layer;
+}
+
+absl::StatusOr<ReferenceMemory> ParseReference(const Json& json, const std::vector<int>& layers,
+                                               const std::string& file) {
+  if (!json.is_object() || !json.contains("layers") || !json.at("layers").is_object()) {
+    return Wrong(file, "references must have layers");
+  }
+  ReferenceMemory reference;
+  M3_ASSIGN_OR_RETURN(reference.tokens, TokenIds(json, "ids", file));
+  for (const int layer : layers) {
+    const auto found = json.at("layers").find(absl::StrCat(layer));
+    if (found == json.at("layers").end()) {
+      return Wrong(file, absl::StrCat("references: memory layer ", layer, " is missing"));
+    }
+    M3_ASSIGN_OR_RETURN(reference.layers.emplace_back(), ParseLayer(*found, file));
+  }
+  return reference;
+}
+
+// Everything a case with memory has beside the prompt.
+absl::Status ParseMemory(const Json& json, const std::string& file, ParityCase* parity) {
+  Json config = json.at("memory");
+  config.erase("enabled");
+  parity->memory_config = config.dump();
+  M3_ASSIGN_OR_RETURN(parity->memory_layers, TokenIds(config, "memory_layers", file));
+  M3_ASSIGN_OR_RETURN(parity->prefix_ids, TokenIds(json, "prefix_ids", file));
+  const auto chunk = config.find("chunk_tokens");
+  if (chunk == config.end() || !chunk->is_number_integer() || chunk->get<int64_t>() < 1) {
+    return Wrong(file, "memory.chunk_tokens must be a positive number");
+  }
+  parity->chunk_tokens = chunk->get<int>();
+  for (const char* field : {"references", "memory_sets"}) {
+    if (json.contains(field) && json.at(field).is_array()) continue;
+    return Wrong(file, absl::StrCat(field, " must be a list"));
+  }
+  for (const Json& reference : json.at("references")) {
+    M3_ASSIGN_OR_RETURN(parity->references.emplace_back(),
+                        ParseReference(reference, parity->memory_layers, file));
+  }
+  for (const Json& set : json.at("memory_sets")) {
+    M3_ASSIGN_OR_RETURN(parity->memory_sets.emplace_back(),
+                        TokenIds({{"memory_sets", set}}, "memory_sets", file));
+    for (const int reference : parity->memory_sets.back()) {
+      if (reference >= 0 && reference < static_cast<int64_t>(parity->references.size())) continue;
+      return Wrong(file, absl::StrCat("memory_sets: there is no reference ", reference));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ReferenceRow> ParseRow(const std::string& key, const Json& json, size_t prompt_size,
                                       const std::string& file) {
   ReferenceRow row;
@@ -66,6 +141,7 @@ absl::StatusOr<ParityCase> LoadParityCase(const std::string& file) {
     return Wrong(file, "memory.enabled must be true or false");
   }
   parity.memory_enabled = memory->at("enabled").get<bool>();
+  if (parity.memory_enabled) M3_RETURN_IF_ERROR(ParseMemory(json, file, &parity));
   M3_ASSIGN_OR_RETURN(parity.prompt, TokenIds(json, "prompt_ids", file));
   M3_ASSIGN_OR_RETURN(parity.greedy_ids, TokenIds(json, "greedy_ids", file));
   if (parity.prompt.empty()) return Wrong(file, "prompt_ids is empty");

@@ -4,8 +4,10 @@
 #define MEMORY3_TOOLS_PARITY_RUN_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "engine/runner/runner.h"
 #include "tools/parity_case.h"
@@ -19,14 +21,30 @@ struct RowError {
   double relative_error;
 };
 
+struct MemoryError {
+  int reference;
+  int heads_with_other_tokens;  // (layer, KV head) pairs that kept other tokens, ties excepted
+  int ties;                     // pairs that kept another of several equal tokens
+  // Largest absolute difference over the listed keys (and values), divided by the largest of them.
+  double key_error, value_error;
+};
+
 struct ParityResult {
+  std::vector<MemoryError> memories;  // one per reference
   std::vector<RowError> rows;
   std::vector<int32_t> greedy_ids;  // as many as the case has
   int equal_greedy_ids = 0;         // before the first difference
 };
 
 // InvalidArgument when the case does not fit the model.
-absl::StatusOr<ParityResult> RunParityCase(const ParityCase& parity, Runner& runner);
+//
+// In the first layer two places of one token weigh exactly the same, and which of them a reference
+// in floating point keeps may be its rounding. Such ties count as equal, but the logits then depend
+// on the choice: to compare them, the case's own tokens are attached, with keys and values from
+// `keep_all`, which gives a runner of the same model that keeps every token. Called at most once.
+absl::StatusOr<ParityResult> RunParityCase(
+    const ParityCase& parity, Runner& runner,
+    absl::FunctionRef<absl::StatusOr<std::unique_ptr<Runner>>()> keep_all);
 
 }  // namespace memory3
 

@@ -18,19 +18,17 @@ void Prefetch(const float* begin, int floats) {
 }  // namespace
 
 CpuAttention::CpuAttention(const Limits& limits, const CpuKernels& kernels, ThreadPool* pool,
-                           KvCache* cache)
+                           const KvShape& shape)
     : heads_(limits.heads),
-      group_(limits.heads / cache->shape().kv_heads),
+      group_(limits.heads / shape.kv_heads),
       kernels_(kernels),
       pool_(*pool),
-      cache_(*cache) {
-  M3_CHECK(limits.heads % cache->shape().kv_heads == 0);
-  for (int i = 0; i < pool->threads(); ++i) {
-    scratch_.push_back(MakeScratch(cache->shape().head_dim));
-  }
+      shape_(shape) {
+  M3_CHECK(limits.heads % shape.kv_heads == 0);
+  for (int i = 0; i < pool->threads(); ++i) scratch_.push_back(MakeScratch(shape.head_dim));
   sequences_.reserve(limits.max_sequences);
   const int64_t full_blocks = int64_t{limits.max_rows} * group_ / kQueryBlock;
-  items_.reserve((full_blocks + limits.max_sequences) * cache->shape().kv_heads);
+  items_.reserve((full_blocks + limits.max_sequences) * shape.kv_heads);
 }
 
 CpuAttention::Scratch CpuAttention::MakeScratch(int head_dim) {
@@ -47,7 +45,9 @@ CpuAttention::Scratch CpuAttention::MakeScratch(int head_dim) {
   return scratch;
 }
 
-void CpuAttention::Plan(const Batch& batch) {
+void CpuAttention::Plan(const Batch& batch, KvCache* cache, const MemoryTiles* memory) {
+  cache_ = cache;
+  memory_ = memory;
   sequences_.clear();
   items_.clear();
   int64_t row = 0;
@@ -66,7 +66,7 @@ void CpuAttention::Plan(const Batch& batch) {
     const int queries = static_cast<int>(sequences_[i].batch->tokens.size()) * group_;
     const int blocks = static_cast<int>(DivideUp(queries, kQueryBlock));
     one_item_per_head_ &= blocks == 1;
-    for (int kv_head = 0; kv_head < cache_.shape().kv_heads; ++kv_head) {
+    for (int kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
       for (int block = blocks - 1; block >= 0; --block) {
         const int begin = block * kQueryBlock;
         items_.push_back(
@@ -78,7 +78,7 @@ void CpuAttention::Plan(const Batch& batch) {
 
 void CpuAttention::Run(int layer, const float* qkv, const RopeAngles& angles, float* out) {
   const LayerInput input = {layer, qkv, &angles, out};
-  const int kv_heads = cache_.shape().kv_heads;
+  const int kv_heads = shape_.kv_heads;
   if (!one_item_per_head_) {
     next_.store(0, std::memory_order_relaxed);
     const int64_t heads = static_cast<int64_t>(sequences_.size()) * kv_heads;
@@ -107,7 +107,7 @@ void CpuAttention::Run(int layer, const float* qkv, const RopeAngles& angles, fl
 
 void CpuAttention::StoreKeysAndValues(const LayerInput& input, const Sequence& sequence,
                                       int kv_head, Scratch& scratch) {
-  const KvShape& shape = cache_.shape();
+  const KvShape& shape = cache_->shape();
   const int64_t kv_width = int64_t{shape.kv_heads} * shape.head_dim;
   const int64_t q_width = int64_t{heads_} * shape.head_dim;
   const int64_t stride = q_width + 2 * kv_width;
@@ -118,13 +118,13 @@ void CpuAttention::StoreKeysAndValues(const LayerInput& input, const Sequence& s
     kernels_.rotate(key, input.angles->cosines(row), input.angles->sines(row), input.angles->half(),
                     1.0f, scratch.head);
     const int64_t position = sequence.batch->first_position + i;
-    cache_.Write(input.layer, sequence.batch->block_table[position / shape.block_tokens], kv_head,
-                 static_cast<int>(position % shape.block_tokens), scratch.head, key + kv_width);
+    cache_->Write(input.layer, sequence.batch->block_table[position / shape.block_tokens], kv_head,
+                  static_cast<int>(position % shape.block_tokens), scratch.head, key + kv_width);
   }
 }
 
 void CpuAttention::Attend(const LayerInput& input, const Item& item, Scratch& scratch) {
-  const KvShape& shape = cache_.shape();
+  const KvShape& shape = cache_->shape();
   const int head_dim = shape.head_dim;
   const int64_t q_width = int64_t{heads_} * head_dim;
   const int64_t stride = q_width + 2 * int64_t{shape.kv_heads} * head_dim;
@@ -148,6 +148,7 @@ void CpuAttention::Attend(const LayerInput& input, const Item& item, Scratch& sc
     PackQuery(scratch.head, i, head_dim, scratch.packed);
   }
   kernels_.reset_state(item.count, head_dim, scratch.state);
+  if (sequences_[item.sequence].batch->use_memory) FoldMemories(input, item, scratch);
   FoldContext(input, item, scratch);
   for (int i = 0; i < item.count; ++i) {
     kernels_.finish(scratch.state, i, head_dim,
@@ -155,8 +156,47 @@ void CpuAttention::Attend(const LayerInput& input, const Item& item, Scratch& sc
   }
 }
 
+void CpuAttention::FoldMemories(const LayerInput& input, const Item& item, Scratch& scratch) {
+  const BatchSequence& sequence = *sequences_[item.sequence].batch;
+  FoldBlock(memory_->prefix(), input.layer, 0, memory_->prefix_tokens(), item, {0, item.count},
+            scratch);
+  const int memory_layer = memory_->memory_layer(input.layer);
+  if (memory_layer < 0) return;
+  const auto query_of_row = [&](int64_t row) {
+    return std::clamp<int64_t>(row * group_ - item.query_begin, 0, item.count);
+  };
+  for (size_t i = 0; i < sequence.memories.size(); ++i) {
+    const bool last = i + 1 == sequence.memories.size();
+    const int64_t end_row =
+        last ? static_cast<int64_t>(sequence.tokens.size()) : sequence.memories[i + 1].first_row;
+    const Range queries = {query_of_row(sequence.memories[i].first_row), query_of_row(end_row)};
+    if (queries.begin == queries.end) continue;
+    for (const MemorySlot slot : sequence.memories[i].slots) {
+      FoldBlock(memory_->slot_cache(), memory_layer, slot, memory_->slot_tokens(slot), item,
+                queries, scratch);
+    }
+  }
+}
+
+void CpuAttention::FoldBlock(const KvCache& cache, int layer, int block, int tokens,
+                             const Item& item, const Range& queries, Scratch& scratch) {
+  const auto fold = shape_.dtype == DType::kF32 ? kernels_.fold_f32 : kernels_.fold_bf16;
+  for (int begin = 0; begin < tokens; begin += kFoldTokens) {
+    KeyValueTile tiles[kFoldTiles];
+    for (int t = 0; t < kFoldTiles && begin + t * kTileTokens < tokens; ++t) {
+      tiles[t] = cache.Tile(layer, block, item.kv_head, begin / kTileTokens + t);
+    }
+    int visible[kQueryBlock];
+    for (int i = 0; i < item.count; ++i) {
+      const bool sees = i >= queries.begin && i < queries.end;
+      visible[i] = sees ? std::min(tokens - begin, kFoldTokens) : 0;
+    }
+    fold(scratch.packed, item.count, shape_.head_dim, tiles, visible, scratch.state);
+  }
+}
+
 void CpuAttention::FoldContext(const LayerInput& input, const Item& item, Scratch& scratch) {
-  const KvShape& shape = cache_.shape();
+  const KvShape& shape = cache_->shape();
   const BatchSequence& sequence = *sequences_[item.sequence].batch;
   const auto fold = shape.dtype == DType::kF32 ? kernels_.fold_f32 : kernels_.fold_bf16;
   const auto context_of = [&](int i) {  // tokens query i sees
@@ -167,8 +207,8 @@ void CpuAttention::FoldContext(const LayerInput& input, const Item& item, Scratc
     KeyValueTile tiles[kFoldTiles];
     for (int t = 0; t < kFoldTiles && begin + t * kTileTokens < context; ++t) {
       const int position = begin + t * kTileTokens;
-      tiles[t] = cache_.Tile(input.layer, sequence.block_table[position / shape.block_tokens],
-                             item.kv_head, position % shape.block_tokens / kTileTokens);
+      tiles[t] = cache_->Tile(input.layer, sequence.block_table[position / shape.block_tokens],
+                              item.kv_head, position % shape.block_tokens / kTileTokens);
     }
     int visible[kQueryBlock];
     for (int i = 0; i < item.count; ++i) {

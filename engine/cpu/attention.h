@@ -5,12 +5,13 @@
 // finish together although later rows of a prompt see more keys. Who computes an item does not
 // change a bit of it.
 //
-//   attention.Plan(batch, first_rows);                     // once per step
-//   for each layer: attention.Run(layer, qkv, angles, &cache, out);
+//   attention.Plan(batch, &cache, &memory);                // once per step
+//   for each layer: attention.Run(layer, qkv, angles, out);
 //
-// A row folds its keys in steps that begin at multiples of kFoldTokens of the context position. A
-// state knows nothing of where keys come from: other parts of a softmax (a shared prefix, memory
-// slots) are more runs folded into the same state.
+// A row folds one part of its keys after the other into one running softmax (paper, eq. 4): the
+// reference prefix, the memories of its chunk in the order given, then its context in steps that
+// begin at multiples of kFoldTokens. What a row sees is decided row by row, so the chunks of one
+// prompt, and sequences with and without memory, share a launch.
 #ifndef MEMORY3_ENGINE_CPU_ATTENTION_H_
 #define MEMORY3_ENGINE_CPU_ATTENTION_H_
 
@@ -22,6 +23,7 @@
 #include "engine/base/thread_pool.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/kv_cache.h"
+#include "engine/cpu/memory_tiles.h"
 #include "engine/cpu/rope_angles.h"
 #include "engine/runner/batch.h"
 
@@ -34,12 +36,15 @@ class CpuAttention {
     int max_rows = 0;
     int max_sequences = 0;
   };
-  // The pool, kernels and cache must outlive it.
-  CpuAttention(const Limits& limits, const CpuKernels& kernels, ThreadPool* pool, KvCache* cache);
+  // The pool and kernels must outlive it. Caches given to Plan have this shape but for the layers
+  // and blocks.
+  CpuAttention(const Limits& limits, const CpuKernels& kernels, ThreadPool* pool,
+               const KvShape& shape);
 
-  // Prepares the step of `batch`, which must stay valid until its last Run. Rows are numbered
-  // through the sequences in order. Allocates nothing.
-  void Plan(const Batch& batch);
+  // Prepares the step of `batch`, which with the caches must stay valid until its last Run. Rows
+  // are numbered through the sequences in order. `memory` may be null when no sequence uses memory.
+  // Allocates nothing.
+  void Plan(const Batch& batch, KvCache* cache, const MemoryTiles* memory);
 
   // One layer: rotates keys and queries, stores keys and values in the cache, attends.
   //   qkv (rows, q_width + 2 kv_width): products of the layer, before RoPE;
@@ -76,14 +81,20 @@ class CpuAttention {
   void StoreKeysAndValues(const LayerInput& input, const Sequence& sequence, int kv_head,
                           Scratch& scratch);
   void Attend(const LayerInput& input, const Item& item, Scratch& scratch);
+  void FoldMemories(const LayerInput& input, const Item& item, Scratch& scratch);
   void FoldContext(const LayerInput& input, const Item& item, Scratch& scratch);
+  // All `tokens` tokens of one block of another cache, seen by queries [begin, end) of the item.
+  void FoldBlock(const KvCache& cache, int layer, int block, int tokens, const Item& item,
+                 const Range& queries, Scratch& scratch);
 
   const int heads_;
   const int group_;  // query heads per KV head
   const CpuKernels& kernels_;
   ThreadPool& pool_;
-  KvCache& cache_;
-  std::vector<Scratch> scratch_;  // one per thread
+  const KvShape shape_;
+  KvCache* cache_ = nullptr;             // of the step
+  const MemoryTiles* memory_ = nullptr;  // of the step
+  std::vector<Scratch> scratch_;         // one per thread
   std::vector<Sequence> sequences_;
   std::vector<Item> items_;
   // Every (sequence, KV head) is one item: its keys and values are stored by the thread that

@@ -1,7 +1,10 @@
 #include "engine/cpu/batch_check.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/cpu/memory_tiles.h"
 
 namespace memory3 {
 namespace {
@@ -30,11 +33,55 @@ absl::Status CheckTokens(const BatchSequence& sequence, const RunnerInfo& info) 
   return absl::OkStatus();
 }
 
+absl::Status CheckSlots(const BatchSequence& sequence, absl::Span<const MemorySlot> slots,
+                        const RunnerInfo& info, const MemoryTiles& memory) {
+  if (static_cast<int64_t>(slots.size()) > info.memory.memories_per_chunk) {
+    return Wrong(sequence, "sees ", slots.size(), " memories, at most ",
+                 info.memory.memories_per_chunk, " are allowed");
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i] < 0 || slots[i] >= memory.slots()) {
+      return Wrong(sequence, "memory slot ", slots[i], " is not in [0, ", memory.slots(), ")");
+    }
+    if (memory.slot_tokens(slots[i]) == 0) {
+      return Wrong(sequence, "memory slot ", slots[i], " was never filled");
+    }
+    if (std::find(slots.begin(), slots.begin() + i, slots[i]) != slots.begin() + i) {
+      return Wrong(sequence, "memory slot ", slots[i], " appears twice in one set");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMemories(const BatchSequence& sequence, const RunnerInfo& info,
+                           const MemoryTiles* memory) {
+  if (!sequence.use_memory) {
+    if (sequence.memories.empty()) return absl::OkStatus();
+    return Wrong(sequence, "names memories without use_memory");
+  }
+  if (memory == nullptr) return Wrong(sequence, "use_memory: this runner has no explicit memory");
+  int32_t next = 0;  // the first set begins at row 0, every later one above
+  for (const RowMemories& set : sequence.memories) {
+    const bool first = &set == &sequence.memories.front();
+    if (first ? set.first_row != 0
+              : set.first_row < next ||
+                    set.first_row >= static_cast<int64_t>(sequence.tokens.size())) {
+      return Wrong(sequence, "memories: first_row must begin at 0 and ascend below ",
+                   sequence.tokens.size(), ", got ", set.first_row);
+    }
+    next = set.first_row + 1;
+    M3_RETURN_IF_ERROR(CheckSlots(sequence, set.slots, info, *memory));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckPlace(const BatchSequence& sequence, const RunnerInfo& info) {
   const int64_t end = int64_t{sequence.first_position} + sequence.tokens.size();
-  if (sequence.first_position < 0 || end > info.max_context) {
+  const int max_context =
+      info.max_context - (sequence.use_memory ? info.memory.position_offset : 0);
+  if (sequence.first_position < 0 || end > max_context) {
     return Wrong(sequence, "positions [", sequence.first_position, ", ", end, ") are not in [0, ",
-                 info.max_context, ")");
+                 max_context, ")");
   }
   const int64_t blocks = (end + info.kv_block_tokens - 1) / info.kv_block_tokens;
   if (static_cast<int64_t>(sequence.block_table.size()) < blocks) {
@@ -53,7 +100,7 @@ absl::Status CheckPlace(const BatchSequence& sequence, const RunnerInfo& info) {
 }  // namespace
 
 absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t step,
-                        std::vector<SlotState>& slots) {
+                        std::vector<SlotState>& slots, const MemoryTiles* memory) {
   int64_t rows = 0;
   for (const BatchSequence& sequence : batch.sequences) {
     if (sequence.slot < 0 || sequence.slot >= info.max_sequences) {
@@ -65,6 +112,7 @@ absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t ste
     slot.last_step = step;
     M3_RETURN_IF_ERROR(CheckTokens(sequence, info));
     M3_RETURN_IF_ERROR(CheckPlace(sequence, info));
+    M3_RETURN_IF_ERROR(CheckMemories(sequence, info, memory));
     rows += sequence.tokens.size();
   }
   if (rows > info.max_batch_rows) {

@@ -17,10 +17,14 @@ struct SlotState {
   uint64_t last_step = 0;  // the step that last ran the slot, to find repetitions
 };
 
+// The memories a batch may name: MemoryTiles::slot_tokens by slot; null: none, for a runner
+// without.
+class MemoryTiles;
+
 // InvalidArgument naming the sequence and what is wrong with it; OK when every index of the batch
 // is in range. `step` must be larger than in every call before.
 absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t step,
-                        std::vector<SlotState>& slots);
+                        std::vector<SlotState>& slots, const MemoryTiles* memory);
 
 }  // namespace memory3
 

@@ -10,26 +10,19 @@
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/thread_pool.h"
-#include "engine/cpu/attention.h"
 #include "engine/cpu/available_memory.h"
 #include "engine/cpu/batch_check.h"
 #include "engine/cpu/cpu_runner_plan.h"
-#include "engine/cpu/kernels.h"
 #include "engine/cpu/kv_cache.h"
+#include "engine/cpu/memory_tiles.h"
 #include "engine/cpu/packed_model.h"
-#include "engine/cpu/rope_angles.h"
+#include "engine/cpu/reference_encoder.h"
+#include "engine/cpu/transformer.h"
 #include "engine/cpu/workspace.h"
 #include "engine/sampling/sampler.h"
 
 namespace memory3 {
 namespace {
-
-// A loop with less work than this (floats touched) is done before a second thread has woken up.
-constexpr int64_t kWorthSharing = 16 * 1024;
-
-const float* DataOrNull(const std::vector<float>& bias) {
-  return bias.empty() ? nullptr : bias.data();
-}
 
 class CpuRunner : public Runner {
  public:
@@ -37,21 +30,18 @@ class CpuRunner : public Runner {
             const CpuRunnerPlan& plan)
       : config_(config),
         dtype_(dtype),
-        kernels_(KernelsFor(plan.isa)),
         pool_(plan.threads),
         model_(config, weights, dtype, plan.isa, pool_),
         cache_(plan.kv_shape, plan.kv_blocks),
-        attention_({config.heads, plan.max_batch_rows, plan.max_sequences}, kernels_, &pool_,
-                   &cache_),
-        angles_(config, plan.max_batch_rows),
-        work_(config, plan.max_batch_rows),
+        transformer_(config, dtype, plan.isa, TransformerLimits(plan), plan.kv_shape, model_,
+                     pool_),
         slots_(plan.max_sequences),
         top_logprobs_(plan.max_sequences) {
-    rows_.reserve(plan.max_batch_rows);
     logit_rows_.reserve(plan.max_batch_rows);
     for (int i = 0; i < plan.max_sequences; ++i) samplers_.emplace_back(config.vocab);
     for (auto& top : top_logprobs_) top.reserve(kMaxTopLogprobs);
     FillInfo(plan);
+    if (plan.memory.has_value()) BuildMemory(plan);
   }
 
   const RunnerInfo& info() const override { return info_; }
@@ -70,11 +60,25 @@ class CpuRunner : public Runner {
 
   absl::Status Run(const Batch& batch, StepOutput* output) override;
 
+  absl::Status FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) override {
+    M3_CHECK(memory_tiles_.has_value() && slot >= 0 && slot < memory_tiles_->slots());
+    if (memory->shape != info_.memory.shape) {
+      return absl::InvalidArgumentError(absl::StrCat("a memory of ", Describe(memory->shape),
+                                                     " does not fit this model's ",
+                                                     Describe(info_.memory.shape)));
+    }
+    memory_tiles_->Fill(slot, *memory);
+    return absl::OkStatus();
+  }
+
+  absl::Status EncodeReferences(
+      absl::Span<const absl::Span<const int32_t>> references,
+      std::vector<std::shared_ptr<const MemoryTensor>>* memories) override {
+    M3_CHECK(encoder_.has_value());
+    return encoder_->Encode(references, memories);
+  }
+
  private:
-  struct Row {
-    int32_t token;
-    int32_t position;
-  };
   // A row whose logits are needed.
   struct LogitRow {
     int64_t row;
@@ -84,48 +88,32 @@ class CpuRunner : public Runner {
     SampledToken sampled;
   };
 
+  static CpuTransformer::Limits TransformerLimits(const CpuRunnerPlan& plan) {
+    const int references = plan.memory.has_value() ? plan.memory->max_references : 0;
+    return {plan.work_rows, std::max(plan.max_sequences, references)};
+  }
   void FillInfo(const CpuRunnerPlan& plan);
-  void CollectRows(const Batch& batch);
-  void Embed();
-  void RunLayer(int index);
+  void BuildMemory(const CpuRunnerPlan& plan);
+  const MemoryTiles* memory() const {
+    return memory_tiles_.has_value() ? &*memory_tiles_ : nullptr;
+  }
+  void CollectLogitRows(const Batch& batch);
   void RunLogitRows(absl::Span<LogitRow> rows, StepOutput* output);
   void SampleRows(absl::Span<LogitRow> rows, StepOutput* output);
 
-  // y = x W^T + bias for all rows of x; added to y when `accumulate`.
-  void Multiply(const float* x, int64_t rows, const PackedMatrix& w, const float* bias,
-                bool accumulate, FloatMatrix& y) {
-    work_.input.Set(x, rows, w.inputs(), dtype_, pool_);
-    MatMul(pool_, w, work_.input, bias, accumulate, y.data(), y.width());
-  }
-
-  // body(row) for every row, on all threads when the rows together are worth it.
-  template <typename Body>
-  void ForRows(int64_t rows, int64_t floats_per_row, Body body) {
-    if (rows == 1 || rows * floats_per_row < kWorthSharing) {
-      for (int64_t row = 0; row < rows; ++row) body(row);
-      return;
-    }
-    pool_.Run([&](int part, int parts) {
-      const Range range = ShareOf(rows, part, parts);
-      for (int64_t row = range.begin; row < range.end; ++row) body(row);
-    });
-  }
-
   const ModelConfig config_;
   const DType dtype_;
-  const CpuKernels& kernels_;
   ThreadPool pool_;
   const PackedModel model_;
   KvCache cache_;
-  CpuAttention attention_;
-  RopeAngles angles_;
-  Workspace work_;
+  CpuTransformer transformer_;
+  std::optional<MemoryTiles> memory_tiles_;
+  std::optional<ReferenceEncoder> encoder_;
   RunnerInfo info_;
   uint64_t step_ = 0;
   std::vector<SlotState> slots_;
   std::deque<SequenceSampler> samplers_;
   std::vector<std::vector<TokenLogprob>> top_logprobs_;  // per slot, while threads sample
-  std::vector<Row> rows_;
   std::vector<LogitRow> logit_rows_;
 };
 
@@ -143,84 +131,78 @@ void CpuRunner::FillInfo(const CpuRunnerPlan& plan) {
   info_.weight_bytes = model_.bytes();
   info_.weight_bytes_per_step = model_.bytes_per_step();
   info_.kv_bytes_per_token = plan.kv_shape.block_bytes() / plan.kv_shape.block_tokens;
+  if (!plan.memory.has_value()) return;
+  const CpuMemoryPlan& memory = *plan.memory;
+  const MemoryConfig& config = memory.options.config;
+  info_.memory = {.shape = memory.shape,
+                  .slots = memory.options.slots,
+                  .memories_per_chunk = config.memories_per_chunk,
+                  .chunk_tokens = config.chunk_tokens,
+                  .reference_tokens = config.reference_tokens,
+                  .prefix_tokens = memory.prefix_tokens(),
+                  .position_offset = memory.prefix_tokens() + config.reference_tokens,
+                  .max_references_per_encode = memory.max_references};
+}
+
+// The prefix attends to itself alone, so its keys and values are computed once for all sequences.
+void CpuRunner::BuildMemory(const CpuRunnerPlan& plan) {
+  const CpuMemoryPlan& memory = *plan.memory;
+  memory_tiles_.emplace(plan.kv_shape, memory.shape, memory.options.config.layers,
+                        memory.prefix_tokens(), memory.options.slots);
+  const KvBlockId block = 0;
+  Batch batch;
+  batch.sequences.push_back({.tokens = memory.options.prefix_ids, .block_table = {&block, 1}});
+  transformer_.Begin(batch, 0, &memory_tiles_->prefix(), nullptr);
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    transformer_.Project(layer);
+    transformer_.Finish(layer);
+  }
+  encoder_.emplace(config_, memory, plan.isa, *memory_tiles_, transformer_, pool_);
 }
 
 absl::Status CpuRunner::Run(const Batch& batch, StepOutput* output) {
   output->Clear();
-  M3_RETURN_IF_ERROR(CheckBatch(batch, info_, ++step_, slots_));
+  M3_RETURN_IF_ERROR(CheckBatch(batch, info_, ++step_, slots_, memory()));
   if (batch.sequences.empty()) return absl::OkStatus();
-  CollectRows(batch);
-  Embed();
-  attention_.Plan(batch);
-  for (int layer = 0; layer < config_.layers; ++layer) RunLayer(layer);
+  CollectLogitRows(batch);
+  transformer_.Begin(batch, info_.memory.position_offset, &cache_, memory());
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    transformer_.Project(layer);
+    transformer_.Finish(layer);
+  }
   const absl::Span<LogitRow> rows = absl::MakeSpan(logit_rows_);
-  for (size_t begin = 0; begin < rows.size(); begin += work_.logit_rows_at_once) {
-    RunLogitRows(rows.subspan(begin, work_.logit_rows_at_once), output);
+  const int at_once = transformer_.work().logit_rows_at_once;
+  for (size_t begin = 0; begin < rows.size(); begin += at_once) {
+    RunLogitRows(rows.subspan(begin, at_once), output);
   }
   return absl::OkStatus();
 }
 
-void CpuRunner::CollectRows(const Batch& batch) {
-  rows_.clear();
+void CpuRunner::CollectLogitRows(const Batch& batch) {
   logit_rows_.clear();
+  int64_t next = 0;
   for (const BatchSequence& sequence : batch.sequences) {
-    const int64_t first = rows_.size();
-    const int64_t last = first + sequence.tokens.size() - 1;
-    int32_t position = sequence.first_position;
-    for (const int32_t token : sequence.tokens) rows_.push_back({token, position++});
+    const int64_t first = next;
+    next += static_cast<int64_t>(sequence.tokens.size());
     for (const int32_t row : sequence.logit_rows) {
       logit_rows_.push_back({first + row, sequence.slot, false, true, {}});
     }
     if (!sequence.sample) continue;
-    const bool last_is_there = !sequence.logit_rows.empty() && logit_rows_.back().row == last;
-    if (!last_is_there) logit_rows_.push_back({last, sequence.slot, false, false, {}});
+    const bool last_is_there = !sequence.logit_rows.empty() && logit_rows_.back().row == next - 1;
+    if (!last_is_there) logit_rows_.push_back({next - 1, sequence.slot, false, false, {}});
     logit_rows_.back().sample = true;
   }
 }
 
-void CpuRunner::Embed() {
-  ForRows(rows_.size(), config_.hidden, [&](int64_t row) {
-    model_.Embed(rows_[row].token, work_.residual.row(row));
-    angles_.Set(row, rows_[row].position);
-  });
-}
-
-void CpuRunner::RunLayer(int index) {
-  const PackedLayer& layer = model_.layers()[index];
-  const int64_t rows = rows_.size();
-  const float eps = static_cast<float>(config_.rms_norm_eps);
-  const auto norm = [&](const std::vector<float>& weight) {
-    ForRows(rows, config_.hidden, [&](int64_t row) {
-      kernels_.rms_norm(work_.residual.row(row), weight.data(), config_.hidden, eps,
-                        work_.normed.row(row));
-    });
-  };
-  norm(layer.input_norm);
-  Multiply(work_.normed.data(), rows, layer.qkv, DataOrNull(layer.qkv_bias), false, work_.qkv);
-  attention_.Run(index, work_.qkv.data(), angles_, work_.attention.data());
-  Multiply(work_.attention.data(), rows, layer.o, DataOrNull(layer.o_bias), true, work_.residual);
-
-  norm(layer.post_attention_norm);
-  Multiply(work_.normed.data(), rows, layer.gate_up, DataOrNull(layer.gate_up_bias), false,
-           work_.gate_up);
-  ForRows(rows, config_.mlp, [&](int64_t row) {
-    const float* gate = work_.gate_up.row(row);
-    kernels_.swiglu(gate, gate + config_.mlp, config_.mlp, work_.activated.row(row));
-  });
-  Multiply(work_.activated.data(), rows, layer.down, DataOrNull(layer.down_bias), true,
-           work_.residual);
-}
-
 void CpuRunner::RunLogitRows(absl::Span<LogitRow> rows, StepOutput* output) {
-  const float eps = static_cast<float>(config_.rms_norm_eps);
-  ForRows(rows.size(), config_.hidden, [&](int64_t i) {
-    kernels_.rms_norm(work_.residual.row(rows[i].row), model_.final_norm().data(), config_.hidden,
-                      eps, work_.normed.row(i));
-  });
-  Multiply(work_.normed.data(), rows.size(), model_.lm_head(), nullptr, false, work_.logits);
+  Workspace& work = transformer_.work();
+  const auto count = static_cast<int64_t>(rows.size());
+  transformer_.Normalize(
+      count, [&](int64_t i) { return rows[i].row; }, model_.final_norm(), work.normed);
+  transformer_.Multiply(work.normed, count, model_.lm_head(), {}, false, work.logits);
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].return_row) continue;
-    const float* logits = work_.logits.row(i);
+    const float* logits = transformer_.work().logits.row(i);
     output->logits.insert(output->logits.end(), logits, logits + config_.vocab);
   }
   SampleRows(rows, output);
@@ -228,12 +210,12 @@ void CpuRunner::RunLogitRows(absl::Span<LogitRow> rows, StepOutput* output) {
 
 void CpuRunner::SampleRows(absl::Span<LogitRow> rows, StepOutput* output) {
   // Sampling overwrites the logits, each sequence has its own sampler: rows are independent.
-  ForRows(rows.size(), config_.vocab, [&](int64_t i) {
+  transformer_.ForRows(static_cast<int64_t>(rows.size()), config_.vocab, [&](int64_t i) {
     LogitRow& row = rows[i];
     if (!row.sample) return;
     top_logprobs_[row.slot].clear();
-    row.sampled = samplers_[row.slot].Sample(absl::MakeSpan(work_.logits.row(i), config_.vocab),
-                                             &top_logprobs_[row.slot]);
+    row.sampled = samplers_[row.slot].Sample(
+        absl::MakeSpan(transformer_.work().logits.row(i), config_.vocab), &top_logprobs_[row.slot]);
     row.sampled.slot = row.slot;
   });
   for (LogitRow& row : rows) {

@@ -23,6 +23,7 @@ struct CpuRunnerOptions {
   int kv_block_tokens = 16;  // a multiple of 16
   int64_t kv_cache_bytes =
       0;  // 0: max_sequences sequences of the whole context, at most 2 GiB, at least one sequence
+  std::optional<RunnerMemoryOptions> memory;  // absent: a plain decoder only
 };
 
 // Reads and packs every weight; `weights` may be dropped afterwards. InvalidArgument for options

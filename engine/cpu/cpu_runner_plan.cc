@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/cpu_count.h"
 #include "engine/base/status_macros.h"
+#include "engine/cpu/memory_tiles.h"
 #include "engine/cpu/packed_model.h"
 #include "engine/cpu/workspace.h"
 
@@ -58,6 +59,50 @@ absl::Status CheckOptions(const ModelConfig& config, const CpuRunnerOptions& opt
   return absl::OkStatus();
 }
 
+absl::Status CheckMemoryOptions(const ModelConfig& config, const RunnerMemoryOptions& options,
+                                int max_context) {
+  const MemoryConfig& memory = options.config;
+  if (memory.layers.empty() || !std::is_sorted(memory.layers.begin(), memory.layers.end()) ||
+      memory.layers.front() < 0 || memory.layers.back() >= config.layers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory.config.layers must ascend in [0, ", config.layers, "), at least one"));
+  }
+  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
+    return absl::InvalidArgumentError("memory.dtype must be F32 or BF16");
+  }
+  if (options.slots < memory.memories_per_chunk || options.slots > kMaxMemorySlots) {
+    return Refuse("memory.slots",
+                  absl::StrCat("in [", memory.memories_per_chunk, ", ", kMaxMemorySlots, "]"),
+                  options.slots);
+  }
+  if (options.prefix_ids.empty()) {
+    return absl::InvalidArgumentError("memory.prefix_ids must not be empty");
+  }
+  for (const int32_t id : options.prefix_ids) {
+    if (id < 0 || id >= config.vocab) {
+      return Refuse("memory.prefix_ids", absl::StrCat("token ids in [0, ", config.vocab, ")"), id);
+    }
+  }
+  const int64_t offset = static_cast<int64_t>(options.prefix_ids.size()) + memory.reference_tokens;
+  if (offset >= max_context) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a context of ", max_context, " tokens has no room beside the prefix of ",
+                     options.prefix_ids.size(), " and references of ", memory.reference_tokens));
+  }
+  return absl::OkStatus();
+}
+
+CpuMemoryPlan PlanMemory(const ModelConfig& config, const RunnerMemoryOptions& options,
+                         const KvShape& kv_shape) {
+  CpuMemoryPlan memory;
+  memory.options = options;
+  memory.shape = MemoryShapeOf(options.config, config, options.dtype);
+  memory.encode_shape = kv_shape;
+  memory.encode_shape.layers = options.config.layers.back() + 1;
+  memory.max_references = std::max(1, kEncodeRows / options.config.reference_tokens);
+  return memory;
+}
+
 absl::StatusOr<int> KvBlocks(const CpuRunnerPlan& plan, int64_t kv_cache_bytes) {
   const int64_t block_bytes = plan.kv_shape.block_bytes();
   const int64_t per_sequence =
@@ -82,6 +127,11 @@ std::string Mebibytes(int64_t bytes) {
 
 }  // namespace
 
+int CpuMemoryPlan::blocks_per_reference() const {
+  return (options.config.reference_tokens + encode_shape.block_tokens - 1) /
+         encode_shape.block_tokens;
+}
+
 absl::StatusOr<CpuRunnerPlan> PlanCpuRunner(const ModelConfig& config,
                                             const CpuRunnerOptions& options) {
   M3_RETURN_IF_ERROR(CheckOptions(config, options));
@@ -94,20 +144,34 @@ absl::StatusOr<CpuRunnerPlan> PlanCpuRunner(const ModelConfig& config,
   plan.kv_shape = {config.layers, config.kv_heads, config.head_dim, options.kv_block_tokens,
                    options.dtype};
   M3_ASSIGN_OR_RETURN(plan.kv_blocks, KvBlocks(plan, options.kv_cache_bytes));
+  plan.work_rows = options.max_batch_rows;
+  if (options.memory.has_value()) {
+    M3_RETURN_IF_ERROR(CheckMemoryOptions(config, *options.memory, plan.max_context));
+    plan.memory = PlanMemory(config, *options.memory, plan.kv_shape);
+    const CpuMemoryPlan& memory = *plan.memory;
+    plan.work_rows = std::max({plan.work_rows, memory.prefix_tokens(),
+                               memory.max_references * options.memory->config.reference_tokens});
+    plan.memory_bytes =
+        MemoryTiles::EstimateBytes(plan.kv_shape, memory.shape, memory.prefix_tokens(),
+                                   options.memory->slots) +
+        memory.encode_shape.block_bytes() * memory.blocks_per_reference() * memory.max_references;
+  }
   plan.weight_bytes = PackedModel::EstimateBytes(config, options.dtype);
   plan.workspace_bytes =
-      Workspace::EstimateBytes(config, options.max_batch_rows) +
+      Workspace::EstimateBytes(config, plan.work_rows) +
       kSamplerBytesPerToken * config.vocab * static_cast<int64_t>(options.max_sequences);
   return plan;
 }
 
 absl::Status CheckMemory(const CpuRunnerPlan& plan, std::optional<int64_t> available) {
-  const int64_t needed = plan.weight_bytes + plan.kv_bytes() + plan.workspace_bytes;
+  const int64_t needed =
+      plan.weight_bytes + plan.kv_bytes() + plan.workspace_bytes + plan.memory_bytes;
   if (!available.has_value() || needed <= *available) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       "the model needs ", Mebibytes(needed), " of memory (weights ", Mebibytes(plan.weight_bytes),
       ", KV cache ", Mebibytes(plan.kv_bytes()), ", activations and sampling ",
-      Mebibytes(plan.workspace_bytes), "), ", Mebibytes(*available),
+      Mebibytes(plan.workspace_bytes), ", memory slots ", Mebibytes(plan.memory_bytes), "), ",
+      Mebibytes(*available),
       " are available; a smaller kv_cache_bytes, max_sequences or max_batch_rows needs less"));
 }
 

@@ -20,6 +20,7 @@ class FloatMatrix {
   FloatMatrix(int64_t rows, int64_t width) : width_(width), buffer_(rows * width * sizeof(float)) {}
   float* row(int64_t index) { return reinterpret_cast<float*>(buffer_.data()) + index * width_; }
   float* data() { return row(0); }
+  const float* data() const { return reinterpret_cast<const float*>(buffer_.data()); }
   int64_t width() const { return width_; }
 
  private:

@@ -7,19 +7,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "engine/memory/bank/record_file.h"
+#include "engine/memory/bank/record_place.h"
 #include "engine/memory/memory_id.h"
 #include "engine/model/memory_config.h"
 
 namespace memory3 {
-
-// One record on disk and what its bytes must be.
-struct RecordPlace {
-  std::shared_ptr<const RecordFile> file;
-  int64_t offset = 0;
-  int tokens = 0;         // MemoryTensor::tokens
-  uint32_t checksum = 0;  // RecordChecksum(id, tokens, bytes)
-};
 
 // All memories that exist at the moment: the bank of the current epoch and what was taught since.
 // Thread-safe; no call does I/O.

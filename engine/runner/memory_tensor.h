@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "engine/base/aligned_buffer.h"
@@ -25,8 +27,11 @@ inline int64_t RecordBytes(const MemoryShape& shape) {
 // Filled once, then shared as const: whoever copies from it later (a device) holds a reference.
 struct MemoryTensor {
   MemoryShape shape;
-  int tokens = 0;               // valid ones of shape.kept_tokens, the same in every layer and head
-  absl::Span<uint8_t> bytes;    // RecordBytes(shape): layout of MemoryShape, then zeros
+  int tokens = 0;             // valid ones of shape.kept_tokens, the same in every layer and head
+  absl::Span<uint8_t> bytes;  // RecordBytes(shape): layout of MemoryShape, then zeros
+  // Which tokens of the reference were kept, (layers, kv_heads, tokens): told by the encoder,
+  // stored nowhere.
+  std::vector<int32_t> kept;
   std::shared_ptr<void> owner;  // keeps `bytes` alive: a buffer of its own, or one of a pool's
 };
 

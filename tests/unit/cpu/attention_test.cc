@@ -42,7 +42,7 @@ class AttentionBench {
         stride_((shape.heads + 2 * shape.kv_heads) * shape.head_dim),
         pool_(threads),
         cache_({kLayers, shape.kv_heads, shape.head_dim, kBlockTokens, dtype}, kBlocks),
-        attention_({shape.heads, kMaxRows, kSequences}, KernelsFor(isa), &pool_, &cache_),
+        attention_({shape.heads, kMaxRows, kSequences}, KernelsFor(isa), &pool_, cache_.shape()),
         angles_(Config(shape), kMaxRows),
         tables_(kSequences),
         out_(kSequences * kMaxTokens * QWidth()) {
@@ -74,7 +74,7 @@ class AttentionBench {
       batch.sequences.push_back(sequence);
     }
     std::vector<float> out(qkv.size() / stride_ * QWidth());
-    attention_.Plan(batch);
+    attention_.Plan(batch, &cache_, nullptr);
     attention_.Run(kLayer, qkv.data(), angles_, out.data());
     const float* row = out.data();
     for (const Piece& piece : pieces) {

@@ -32,7 +32,7 @@ class BatchCheckTest : public testing::Test {
     return sequence;
   }
   absl::Status Check(const std::vector<BatchSequence>& sequences) {
-    return CheckBatch(Batch{sequences}, info_, ++step_, slots_);
+    return CheckBatch(Batch{sequences}, info_, ++step_, slots_, nullptr);
   }
   void ExpectRefused(const std::string& message, std::function<void(BatchSequence&)> change) {
     BatchSequence sequence = Valid(1);
