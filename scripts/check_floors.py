@@ -46,8 +46,10 @@ ALLOWED = {
     "engine/memory/": MEMORY,
     "engine/sched/": SCHEDULER,
     "engine/": SCHEDULER | {"engine/"},
-    "retrieval/": TEXT | BANK | {"engine/cpu/matmul.h", "retrieval/", "proto/"},
-    "server/": PUBLIC_ENGINE | {"server/", "proto/"},
+    # What the servers share.
+    "common/": BASE | {"engine/text/utf8.h", "common/", "proto/"},
+    "retrieval/": TEXT | BANK | {"engine/cpu/matmul.h", "common/", "retrieval/", "proto/"},
+    "server/": PUBLIC_ENGINE | {"common/", "server/", "proto/"},
     # memory3-bank writes the index with the sidecar's own library.
     "tools/": PUBLIC_ENGINE | {"retrieval/embed/", "retrieval/index/", "tools/", "proto/"},
     "tests/": {""},
@@ -56,7 +58,7 @@ ALLOWED = {
 
 # Libraries that only some folders may use: prefix of the included path -> folders.
 CUDA_FOLDERS = {"engine/cuda/", "tests/", "bench/"}
-GRPC_FOLDERS = {"server/", "retrieval/", "tools/", "tests/", "bench/"}
+GRPC_FOLDERS = {"common/", "server/", "retrieval/", "tools/", "tests/", "bench/"}
 LIBRARIES = {
     "grpc/": GRPC_FOLDERS,
     "grpcpp/": GRPC_FOLDERS,

@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/request_parsing.h"
+#include "common/status_details.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/string_views.h"
-#include "server/request_parsing.h"
 #include "server/request_translation.h"
-#include "server/status_details.h"
 
 namespace memory3 {
 namespace {

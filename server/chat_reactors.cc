@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "server/request_parsing.h"
-#include "server/status_details.h"
+#include "common/request_parsing.h"
+#include "common/status_details.h"
 
 namespace memory3 {
 namespace {

@@ -5,11 +5,11 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/byte_size.h"
 #include "engine/base/field_error.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/string_views.h"
 #include "engine/sampling/sampler.h"
-#include "server/byte_size.h"
 
 using memory3::ByteSize;
 

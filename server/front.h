@@ -2,13 +2,13 @@
 #ifndef MEMORY3_SERVER_FRONT_H_
 #define MEMORY3_SERVER_FRONT_H_
 
+#include "common/log.h"
+#include "common/work_queue.h"
 #include "server/active_calls.h"
 #include "server/dispatcher.h"
-#include "server/log.h"
 #include "server/metrics.h"
 #include "server/random_source.h"
 #include "server/serving_state.h"
-#include "server/work_queue.h"
 
 namespace memory3 {
 

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "absl/time/clock.h"
-#include "server/status_details.h"
-#include "server/version.h"
+#include "common/status_details.h"
+#include "common/version.h"
 
 namespace memory3 {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/resource_quota.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,41 +11,37 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/health_service.h"
+#include "common/http_endpoint.h"
+#include "common/version.h"
 #include "engine/base/status_macros.h"
 #include "server/front.h"
-#include "server/health_service.h"
-#include "server/http_endpoint.h"
 #include "server/model_loader.h"
 #include "server/services.h"
-#include "server/version.h"
 
 namespace memory3 {
 namespace {
+
+using grpc::health::v1::HealthCheckResponse;
 
 // Requests that wait to be parsed; each is at most max_request_bytes.
 constexpr int kMaxPendingRequests = 256;
 // gRPC's own calls have this long to wind up when the server goes.
 constexpr absl::Duration kGrpcShutdown = absl::Seconds(2);
 
-int Milliseconds(absl::Duration duration) {
-  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(duration), INT_MAX));
-}
-
-void SetLimits(const GrpcLimits& limits, grpc::ServerBuilder& builder) {
-  grpc::ResourceQuota quota("memory3-server");
-  quota.Resize(static_cast<size_t>(limits.memory_bytes)).SetMaxThreads(limits.max_threads);
-  builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(limits.max_request_bytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
-                             Milliseconds(limits.max_connection_age));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
-                             Milliseconds(limits.max_connection_age_grace));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_time));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits.keepalive_timeout));
-  // Two servers on one port would share its connections silently.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+HealthService::Status HealthOf(const ServingState& state, std::string_view service) {
+  bool serving = false;
+  if (service == "liveness") {
+    serving = state.Live(absl::Now());
+  } else if (service.empty() || service == "readiness" ||
+             service == v1::ChatService::service_full_name() ||
+             service == v1::ModelService::service_full_name() ||
+             service == v1::TokenizerService::service_full_name()) {
+    serving = state.Ready();
+  } else {
+    return HealthCheckResponse::SERVICE_UNKNOWN;
+  }
+  return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
 }  // namespace
@@ -66,7 +61,7 @@ class Server::Impl {
         chat_(front_),
         model_service_(front_),
         tokenizer_(front_),
-        health_(state_) {}
+        health_([this](std::string_view service) { return HealthOf(state_, service); }) {}
 
   ~Impl() {
     BeginDrain();
@@ -83,7 +78,7 @@ class Server::Impl {
     grpc::EnableDefaultHealthCheckService(false);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    SetLimits(options_.grpc, builder);
+    SetLimits(options_.grpc, "memory3-server", builder);
     std::vector<int> ports(options_.listen_addresses.size(), 0);
     for (size_t i = 0; i < ports.size(); ++i) {
       builder.AddListeningPort(options_.listen_addresses[i], grpc::InsecureServerCredentials(),

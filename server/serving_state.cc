@@ -1,7 +1,7 @@
 #include "server/serving_state.h"
 
 #include "absl/status/status.h"
-#include "server/status_details.h"
+#include "common/status_details.h"
 
 namespace memory3 {
 

@@ -8,9 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/request_parsing.h"
+#include "common/status_details.h"
 #include "server/front.h"
-#include "server/request_parsing.h"
-#include "server/status_details.h"
 
 namespace memory3 {
 

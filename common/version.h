@@ -1,6 +1,6 @@
 // The version of this build, from CMakeLists.txt.
-#ifndef MEMORY3_SERVER_VERSION_H_
-#define MEMORY3_SERVER_VERSION_H_
+#ifndef MEMORY3_COMMON_VERSION_H_
+#define MEMORY3_COMMON_VERSION_H_
 
 #include <string_view>
 
@@ -10,4 +10,4 @@ inline constexpr std::string_view kVersion = M3_VERSION;
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_VERSION_H_
+#endif  // MEMORY3_COMMON_VERSION_H_

@@ -1,6 +1,6 @@
 // A number of bytes as people write it: "512MiB", "2GiB", "4096", "0". Works as an absl flag.
-#ifndef MEMORY3_SERVER_BYTE_SIZE_H_
-#define MEMORY3_SERVER_BYTE_SIZE_H_
+#ifndef MEMORY3_COMMON_BYTE_SIZE_H_
+#define MEMORY3_COMMON_BYTE_SIZE_H_
 
 #include <cstdint>
 #include <string>
@@ -20,4 +20,4 @@ std::string AbslUnparseFlag(ByteSize size);
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_BYTE_SIZE_H_
+#endif  // MEMORY3_COMMON_BYTE_SIZE_H_

@@ -1,7 +1,7 @@
 // A few threads for what a gRPC callback must not do itself: parse, render and tokenize requests.
 // The queue is bounded: a full one refuses at once. Thread-safe.
-#ifndef MEMORY3_SERVER_WORK_QUEUE_H_
-#define MEMORY3_SERVER_WORK_QUEUE_H_
+#ifndef MEMORY3_COMMON_WORK_QUEUE_H_
+#define MEMORY3_COMMON_WORK_QUEUE_H_
 
 #include <cstddef>
 #include <deque>
@@ -38,4 +38,4 @@ class WorkQueue {
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_WORK_QUEUE_H_
+#endif  // MEMORY3_COMMON_WORK_QUEUE_H_

@@ -1,4 +1,4 @@
-#include "server/request_parsing.h"
+#include "common/request_parsing.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,6 @@
-#include "server/health_service.h"
+#include "common/health_service.h"
 
 #include <utility>
-
-#include "absl/time/clock.h"
-#include "memory3/v1/chat.grpc.pb.h"
-#include "memory3/v1/model.grpc.pb.h"
-#include "memory3/v1/tokenizer.grpc.pb.h"
 
 namespace memory3 {
 
@@ -20,7 +15,7 @@ class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckRespon
 
   // Writes the status if it is news and no write is under way; OnWriteDone looks again.
   void Update() {
-    const Status now = service_.StatusOf(name_);
+    const Status now = service_.status_of_(name_);
     {
       MutexLock lock(mutex_);
       if (writing_ || finished_ || (written_ && response_.status() == now)) return;
@@ -62,26 +57,11 @@ class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckRespon
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-HealthService::Status HealthService::StatusOf(std::string_view service) const {
-  bool serving = false;
-  if (service == "liveness") {
-    serving = state_.Live(absl::Now());
-  } else if (service.empty() || service == "readiness" ||
-             service == v1::ChatService::service_full_name() ||
-             service == v1::ModelService::service_full_name() ||
-             service == v1::TokenizerService::service_full_name()) {
-    serving = state_.Ready();
-  } else {
-    return HealthCheckResponse::SERVICE_UNKNOWN;
-  }
-  return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
-}
-
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context,
                                                const HealthCheckRequest* request,
                                                HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const Status status = StatusOf(request->service());
+  const Status status = status_of_(request->service());
   if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
     reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
   } else {

@@ -1,21 +1,22 @@
-// grpc.health.v1.Health, answered from ServingState's atomics.
+// grpc.health.v1.Health over a function that says how a service is.
 //
-// "", "readiness" and the services' names are SERVING once the model is warm and until the server
-// drains. "liveness" is NOT_SERVING only while a step is stuck, so that a busy or draining server
-// is not restarted.
-#ifndef MEMORY3_SERVER_HEALTH_SERVICE_H_
-#define MEMORY3_SERVER_HEALTH_SERVICE_H_
+// "", "readiness" and the services' names should be SERVING while the process is ready for
+// requests; "liveness" NOT_SERVING only while it is stuck, so that a busy or draining one is not
+// restarted.
+#ifndef MEMORY3_COMMON_HEALTH_SERVICE_H_
+#define MEMORY3_COMMON_HEALTH_SERVICE_H_
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "engine/base/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "server/serving_state.h"
 
 namespace memory3 {
 
@@ -25,8 +26,9 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
   using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
 
-  // `state` must outlive the service.
-  explicit HealthService(const ServingState& state) : state_(state) {}
+  // `status_of` answers at once, on any thread: SERVICE_UNKNOWN for a name that is not served.
+  using Lookup = std::function<Status(std::string_view service)>;
+  explicit HealthService(Lookup status_of) : status_of_(std::move(status_of)) {}
 
   grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
                                   const grpc::health::v1::HealthCheckRequest* request,
@@ -41,14 +43,11 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   // Ends every watch; no new ones from now on. Before the gRPC server shuts down.
   void Shutdown();
 
-  // SERVICE_UNKNOWN for a name that is not served.
-  Status StatusOf(std::string_view service) const;
-
  private:
   class Watcher;
   void Remove(Watcher* watcher);
 
-  const ServingState& state_;
+  const Lookup status_of_;
   Mutex mutex_;
   absl::flat_hash_set<Watcher*> watchers_ ABSL_GUARDED_BY(mutex_);
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
@@ -56,4 +55,4 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_HEALTH_SERVICE_H_
+#endif  // MEMORY3_COMMON_HEALTH_SERVICE_H_

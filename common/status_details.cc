@@ -1,4 +1,4 @@
-#include "server/status_details.h"
+#include "common/status_details.h"
 
 #include <cstdint>
 #include <string>

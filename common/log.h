@@ -6,8 +6,8 @@
 // Values may come from clients: control characters and quotes are escaped, so a value can neither
 // end a line nor forge a field. Never give it the text of a prompt or of an answer. Thread-safe; a
 // line is written at once and whole.
-#ifndef MEMORY3_SERVER_LOG_H_
-#define MEMORY3_SERVER_LOG_H_
+#ifndef MEMORY3_COMMON_LOG_H_
+#define MEMORY3_COMMON_LOG_H_
 
 #include <cstdio>
 #include <string>
@@ -69,4 +69,4 @@ std::string FormatLogLine(LogFormat format, absl::Time time, char level, std::st
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_LOG_H_
+#endif  // MEMORY3_COMMON_LOG_H_

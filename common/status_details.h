@@ -2,8 +2,8 @@
 //
 // INVALID_ARGUMENT that names a request field (engine/base/field_error.h) carries a BadRequest;
 // RESOURCE_EXHAUSTED and UNAVAILABLE that say when to come back (WithRetryDelay) carry a RetryInfo.
-#ifndef MEMORY3_SERVER_STATUS_DETAILS_H_
-#define MEMORY3_SERVER_STATUS_DETAILS_H_
+#ifndef MEMORY3_COMMON_STATUS_DETAILS_H_
+#define MEMORY3_COMMON_STATUS_DETAILS_H_
 
 #include <grpcpp/support/status.h>
 
@@ -30,4 +30,4 @@ std::string_view CodeName(absl::StatusCode code);
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_STATUS_DETAILS_H_
+#endif  // MEMORY3_COMMON_STATUS_DETAILS_H_

@@ -1,7 +1,7 @@
 // Bytes -> request message, refusing what a generated parser would let pass or report without a
 // name: strings that are not UTF-8, fields nobody knows, malformed wire data.
-#ifndef MEMORY3_SERVER_REQUEST_PARSING_H_
-#define MEMORY3_SERVER_REQUEST_PARSING_H_
+#ifndef MEMORY3_COMMON_REQUEST_PARSING_H_
+#define MEMORY3_COMMON_REQUEST_PARSING_H_
 
 #include <google/protobuf/message.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -22,4 +22,4 @@ grpc::ByteBuffer SerializeReply(const google::protobuf::Message& reply);
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_REQUEST_PARSING_H_
+#endif  // MEMORY3_COMMON_REQUEST_PARSING_H_

@@ -2,8 +2,8 @@
 // It has threads of its own, so that an answer waits neither for gRPC nor for the engine, and
 // time-outs, so that a silent client holds one of them only briefly. No TLS and no authentication:
 // keep the address local to the pod or the host.
-#ifndef MEMORY3_SERVER_HTTP_ENDPOINT_H_
-#define MEMORY3_SERVER_HTTP_ENDPOINT_H_
+#ifndef MEMORY3_COMMON_HTTP_ENDPOINT_H_
+#define MEMORY3_COMMON_HTTP_ENDPOINT_H_
 
 #include <functional>
 #include <memory>
@@ -52,4 +52,4 @@ class HttpEndpoint {
 
 }  // namespace memory3
 
-#endif  // MEMORY3_SERVER_HTTP_ENDPOINT_H_
+#endif  // MEMORY3_COMMON_HTTP_ENDPOINT_H_
