@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -77,9 +78,7 @@ def measure(options):
     results = {}
     for number in range(options.rounds):
         for depth in options.depths:
-            names = list(SUBJECTS)
-            names = names[number % len(names):] + names[:number % len(names)]  # nobody always follows the same one
-            for name in names:
+            for name in random.sample(list(SUBJECTS), len(SUBJECTS)):  # nobody always follows the same one
                 results.setdefault((name, depth), []).append(SUBJECTS[name](options, depth))
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
     return results

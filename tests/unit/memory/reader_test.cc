@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/base/aligned_buffer.h"
 #include "engine/base/wake_signal.h"
 #include "engine/memory/reader_factory.h"
 #include "tests/unit/memory/reader_testing.h"
