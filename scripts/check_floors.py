@@ -18,10 +18,10 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 BASE = {"engine/base/"}
 TEXT = BASE | {"engine/text/"}
 MODEL = BASE | {"engine/model/"}
-RUNNER = TEXT | MODEL | {"engine/runner/"}
+RUNNER = TEXT | MODEL | {"engine/runner/", "engine/memory/bank/record_size.h"}
 SAMPLING = RUNNER | {"engine/sampling/"}
 # Banks on disk know shapes and nothing of devices: the retrieval sidecar reads them too.
-BANK = MODEL | {"engine/memory/bank/", "engine/memory/memory_id.h"}
+BANK = MODEL | {"engine/memory/bank/", "engine/memory/bank/record_size.h", "engine/memory/memory_id.h"}
 MEMORY = RUNNER | BANK | {"engine/memory/", "engine/memory/memory_tier.h"}
 # What a caller asks of the engine and gets back: plain data above the runner floor, below the scheduler.
 GENERATION = {"engine/generation.h", "engine/memory/memory_id.h", "engine/memory/memory_tier.h"}
@@ -41,6 +41,7 @@ ALLOWED = {
     "engine/cpu/": SAMPLING | {"engine/cpu/"},
     "engine/cuda/": SAMPLING | {"engine/cuda/"},
     "engine/memory/bank/": BANK,
+    "engine/memory/bank/record_size.h": MODEL,
     "engine/memory/memory_id.h": BASE,
     "engine/memory/memory_tier.h": BASE,
     "engine/memory/": MEMORY,

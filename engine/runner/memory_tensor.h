@@ -10,19 +10,13 @@
 
 #include "absl/types/span.h"
 #include "engine/base/aligned_buffer.h"
+#include "engine/memory/bank/record_size.h"
 #include "engine/model/memory_config.h"
 
 namespace memory3 {
 
 // Index of a memory on the runner, in [0, RunnerMemoryInfo::slots).
 using MemorySlot = int32_t;
-
-// A stored memory is padded with zeros to whole blocks of this size, so that a record is one direct
-// read; buffers are aligned to it.
-inline constexpr int64_t kRecordAlignment = 4096;
-inline int64_t RecordBytes(const MemoryShape& shape) {
-  return (shape.bytes() + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
-}
 
 // Filled once, then shared as const: whoever copies from it later (a device) holds a reference.
 struct MemoryTensor {
