@@ -1,0 +1,90 @@
+// Builds a bank: documents to references, references to memories, all of it to a folder that
+// appears under its name only when it is complete.
+//
+// Works in OUT.partial. A build that was killed goes on where it stopped: a record file that was
+// finished is checked and kept. The same documents, model and options give the same bytes, killed
+// in between or not.
+#ifndef MEMORY3_ENGINE_MEMORY_BANK_BUILDER_H_
+#define MEMORY3_ENGINE_MEMORY_BANK_BUILDER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/memory/bank/manifest.h"
+#include "engine/memory/bank/record_table.h"
+#include "engine/memory/bank/texts_file.h"
+#include "engine/runner/runner.h"
+#include "engine/text/tokenizer.h"
+
+namespace memory3 {
+
+struct BankBuildOptions {
+  std::filesystem::path input;  // file or folder: see reference_source.h
+  std::filesystem::path out;    // must not exist
+  uint64_t epoch = 1;
+  bool cold = false;     // texts and index only: memories are encoded on first retrieval
+  bool restart = false;  // throws away what an unfinished build with other options left
+  std::string model_fingerprint;
+  std::string index_options;  // whatever decides the index's bytes, as text
+};
+
+struct BankBuildHooks {
+  // Called now and then on the building thread: "read", "encode" or "index".
+  std::function<void(std::string_view stage, int64_t done, int64_t total)> progress;
+  // Makes the index of the texts in `out_dir`, all files synced; returns the embedder's name.
+  std::function<absl::StatusOr<std::string>(const TextsFile& texts,
+                                            const std::filesystem::path& out_dir)>
+      build_index;
+};
+
+struct BankBuildResult {
+  BankManifest manifest;
+  int64_t documents = 0;
+  int64_t duplicates = 0;  // references dropped because an equal one came before
+  int64_t encoded = 0;     // references encoded now, not in an earlier, killed build
+};
+
+class BankBuilder {
+ public:
+  // Everything passed must outlive the builder. The runner was made with memory, in bf16.
+  BankBuilder(const BankBuildOptions& options, const BankBuildHooks& hooks, Runner& runner,
+              const Tokenizer& tokenizer);
+
+  // AlreadyExists when `out` does, FailedPrecondition when OUT.partial is of another build,
+  // InvalidArgument naming the input's file and line.
+  absl::StatusOr<BankBuildResult> Build();
+
+ private:
+  absl::Status WriteTexts();
+  // Refuses to go on with what another build left, or throws it away.
+  absl::Status ClaimFolder(const std::string& description);
+  absl::Status WriteRecords();
+  absl::StatusOr<RecordTable> FinishedRecords(int64_t file) const;
+  absl::StatusOr<RecordTable> EncodeRecords(int64_t file);
+  absl::Status WriteIndex();
+  absl::Status Publish();
+  absl::Status ListFiles();
+
+  std::filesystem::path PartPath(int64_t file) const;
+  int64_t RecordsInFile(int64_t file) const;
+  void Progress(std::string_view stage, int64_t done, int64_t total) const;
+
+  const BankBuildOptions& options_;
+  const BankBuildHooks& hooks_;
+  Runner& runner_;
+  const Tokenizer& tokenizer_;
+  const std::filesystem::path folder_;  // OUT.partial
+  BankBuildResult result_;
+  std::unique_ptr<const TextsFile> texts_;
+  int64_t encoded_before_ = 0;  // references whose records are done, for the progress
+};
+
+}  // namespace memory3
+
+#endif  // MEMORY3_ENGINE_MEMORY_BANK_BUILDER_H_
