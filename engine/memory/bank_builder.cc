@@ -212,11 +212,17 @@ absl::Status BankBuilder::WriteRecords() {
 absl::StatusOr<RecordTable> BankBuilder::FinishedRecords(int64_t file) const {
   const BankManifest& manifest = result_.manifest;
   const int64_t records = RecordsInFile(file);
-  M3_ASSIGN_OR_RETURN(const std::string part,
-                      ReadFile(PartPath(file), records * kRecordEntryBytes));
+  absl::StatusOr<std::string> part = ReadFile(PartPath(file), records * kRecordEntryBytes);
+  if (!part.ok()) {
+    // Killed between the last steps: the whole table stands for its parts.
+    M3_ASSIGN_OR_RETURN(const std::string whole,
+                        ReadFile(folder_ / kRecordTableFile, manifest.count * kRecordEntryBytes));
+    const size_t first = file * manifest.records_per_file * kRecordEntryBytes;
+    part = whole.substr(std::min(whole.size(), first), records * kRecordEntryBytes);
+  }
   M3_ASSIGN_OR_RETURN(const std::string bytes,
                       ReadFile(folder_ / RecordFileName(file), records * manifest.record_bytes));
-  RecordTable table = ParseRecordTable(part);
+  RecordTable table = ParseRecordTable(*part);
   const absl::Status damaged = absl::DataLossError("is not whole");
   if (static_cast<int64_t>(table.size()) != records ||
       static_cast<int64_t>(bytes.size()) != records * manifest.record_bytes) {
@@ -300,7 +306,7 @@ absl::Status BankBuilder::ListFiles() {
 absl::Status BankBuilder::Publish() {
   M3_RETURN_IF_ERROR(ListFiles());
   M3_RETURN_IF_ERROR(WriteFileDurably(folder_ / kManifestFile, FormatManifest(result_.manifest)));
-  // Now the table stands for its parts. A build killed here encodes again, which harms nothing.
+  // Now the table stands for its parts.
   for (int64_t i = 0; std::filesystem::exists(PartPath(i)); ++i) {
     std::filesystem::remove(PartPath(i));
   }
