@@ -6,8 +6,9 @@
 //   while (std::optional<GenerationEvent> event = generation.stream->Next()) { ... }
 //
 // Every method may be called from any thread; none but AwaitIdle and the destructor waits for a
-// step. Admission reserves the worst case (prompt + max_tokens) of KV blocks before a sequence
-// starts, so a running sequence is never preempted and admitted work always finishes. What does not
+// step. Admission reserves the worst case (prompt + max_tokens) of KV blocks, and slots for the
+// memories of chunks_held chunks, before a sequence starts: a running sequence is never preempted
+// and admitted work always finishes. What does not
 // fit now is queued up to a limit; past it, Submit answers ResourceExhausted at once. Destroying
 // the engine cancels what still runs (status Unavailable) and joins the thread.
 #ifndef MEMORY3_ENGINE_ENGINE_H_

@@ -106,6 +106,50 @@ TEST_F(SchedulerTest, SlotsAreALimitToo) {
   EXPECT_THAT(Admit(scheduler), ElementsAre(5));
 }
 
+TEST_F(SchedulerTest, MemorySlotsAreReservedUntilTheEnd) {
+  info_.memory = {.slots = 9, .memories_per_chunk = 2, .chunk_tokens = 4};
+  Scheduler scheduler(info_, 16);
+  const auto with_memory = [this](int prompt, int max_tokens) {
+    std::unique_ptr<Sequence> plain = MakeSequence(prompt, max_tokens);
+    const ChunkPlan plan(prompt, max_tokens, 4, 0);
+    return std::make_unique<Sequence>(
+        plain->id, plain->request, std::vector<int32_t>{}, std::make_shared<GenerationStream>(8),
+        tokenizer_, absl::ZeroDuration(), absl::InfiniteDuration(),
+        std::make_unique<MemorySession>(MemoryRequest{.enabled = true}, plain->request.prompt,
+                                        max_tokens, plan, 2, /*window=*/2, tokenizer_));
+  };
+  scheduler.Enqueue(with_memory(6, 1));  // two chunks: 4 slots
+  scheduler.Enqueue(with_memory(2, 9));  // three chunks, of which two hold slots
+  scheduler.Enqueue(with_memory(1, 1));  // one chunk: does not fit any more
+  scheduler.Enqueue(MakeSequence(1, 1));
+  EXPECT_THAT(Admit(scheduler), ElementsAre(1, 2));
+  EXPECT_EQ(scheduler.memory_slots_reserved(), 8);
+  End(scheduler, 1);
+  EXPECT_EQ(scheduler.memory_slots_reserved(), 4);
+  EXPECT_THAT(Admit(scheduler), ElementsAre(3, 4));
+  EXPECT_EQ(scheduler.memory_slots_reserved(), 6);
+}
+
+TEST_F(SchedulerTest, AWaitingSequenceTakesNoPartAndKeepsItsPlace) {
+  Scheduler scheduler(info_, 8);
+  scheduler.Enqueue(MakeSequence(2, 4));
+  scheduler.Enqueue(MakeSequence(2, 4));
+  Admit(scheduler);
+  scheduler.ForEachRunning([](Sequence& sequence) {
+    if (sequence.id == 1) sequence.WaitForMemory();
+  });
+  EXPECT_EQ(scheduler.waiting_for_memory(), 1);
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(2, 2)));
+  scheduler.ForEachRunning([](Sequence& sequence) {
+    if (sequence.id == 1) sequence.GoOn();
+  });
+  EXPECT_EQ(scheduler.waiting_for_memory(), 0);
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(2, 1), std::pair(1, 2)));
+  scheduler.ForEachRunning([](Sequence& sequence) { sequence.WaitForMemory(); });
+  EXPECT_THAT(RunStep(scheduler), IsEmpty());
+  End(scheduler, 1);
+}
+
 TEST_F(SchedulerTest, DecodingSequencesComeFirstAndPromptsFillTheRest) {
   Scheduler scheduler(info_, 8);
   scheduler.Enqueue(MakeSequence(3, 4));
