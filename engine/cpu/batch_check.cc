@@ -122,4 +122,20 @@ absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t ste
   return absl::OkStatus();
 }
 
+absl::Status CheckMemoryTensor(const MemoryTensor& memory, const MemoryShape& shape) {
+  if (memory.shape != shape) {
+    return absl::InvalidArgumentError(absl::StrCat("a memory of ", Describe(memory.shape),
+                                                   " does not fit this model's ", Describe(shape)));
+  }
+  if (memory.tokens < 1 || memory.tokens > shape.kept_tokens) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a memory of ", memory.tokens, " tokens, must be 1 to ", shape.kept_tokens));
+  }
+  if (static_cast<int64_t>(memory.bytes.size()) < shape.bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a memory of ", memory.bytes.size(), " bytes, its shape has ", shape.bytes()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace memory3

@@ -1,4 +1,4 @@
-// Checks a batch before a step touches anything.
+// Checks a batch, or a memory for a slot, before anything is touched.
 #ifndef MEMORY3_ENGINE_CPU_BATCH_CHECK_H_
 #define MEMORY3_ENGINE_CPU_BATCH_CHECK_H_
 
@@ -25,6 +25,9 @@ class MemoryTiles;
 // is in range. `step` must be larger than in every call before.
 absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t step,
                         std::vector<SlotState>& slots, const MemoryTiles* memory);
+
+// InvalidArgument unless `memory` has the shape and holds 1 to kept_tokens tokens in all its bytes.
+absl::Status CheckMemoryTensor(const MemoryTensor& memory, const MemoryShape& shape);
 
 }  // namespace memory3
 

@@ -61,12 +61,9 @@ class CpuRunner : public Runner {
   absl::Status Run(const Batch& batch, StepOutput* output) override;
 
   absl::Status FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) override {
-    M3_CHECK(memory_tiles_.has_value() && slot >= 0 && slot < memory_tiles_->slots());
-    if (memory->shape != info_.memory.shape) {
-      return absl::InvalidArgumentError(absl::StrCat("a memory of ", Describe(memory->shape),
-                                                     " does not fit this model's ",
-                                                     Describe(info_.memory.shape)));
-    }
+    if (!memory_tiles_.has_value()) return Runner::FillSlot(slot, std::move(memory));
+    M3_CHECK(slot >= 0 && slot < memory_tiles_->slots());
+    M3_RETURN_IF_ERROR(CheckMemoryTensor(*memory, info_.memory.shape));
     memory_tiles_->Fill(slot, *memory);
     return absl::OkStatus();
   }
@@ -74,7 +71,7 @@ class CpuRunner : public Runner {
   absl::Status EncodeReferences(
       absl::Span<const absl::Span<const int32_t>> references,
       std::vector<std::shared_ptr<const MemoryTensor>>* memories) override {
-    M3_CHECK(encoder_.has_value());
+    if (!encoder_.has_value()) return Runner::EncodeReferences(references, memories);
     return encoder_->Encode(references, memories);
   }
 

@@ -1,6 +1,7 @@
 #include "engine/cpu/cpu_runner_plan.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <string>
 
@@ -59,14 +60,35 @@ absl::Status CheckOptions(const ModelConfig& config, const CpuRunnerOptions& opt
   return absl::OkStatus();
 }
 
-absl::Status CheckMemoryOptions(const ModelConfig& config, const RunnerMemoryOptions& options,
-                                int max_context) {
-  const MemoryConfig& memory = options.config;
-  if (memory.layers.empty() || !std::is_sorted(memory.layers.begin(), memory.layers.end()) ||
-      memory.layers.front() < 0 || memory.layers.back() >= config.layers) {
+// A configuration from a file was checked when it was read; one made by hand was not.
+absl::Status CheckMemoryConfig(const ModelConfig& config, const MemoryConfig& memory) {
+  const bool ascend = std::adjacent_find(memory.layers.begin(), memory.layers.end(),
+                                         std::greater_equal<>()) == memory.layers.end();
+  if (memory.layers.empty() || !ascend || memory.layers.front() < 0 ||
+      memory.layers.back() >= config.layers) {
     return absl::InvalidArgumentError(
         absl::StrCat("memory.config.layers must ascend in [0, ", config.layers, "), at least one"));
   }
+  if (memory.reference_tokens < 1) {
+    return Refuse("memory.config.reference_tokens", "above 0", memory.reference_tokens);
+  }
+  if (memory.kept_tokens < 1 || memory.kept_tokens > memory.reference_tokens) {
+    return Refuse("memory.config.kept_tokens",
+                  absl::StrCat("in [1, ", memory.reference_tokens, "]"), memory.kept_tokens);
+  }
+  if (memory.memories_per_chunk < 1) {
+    return Refuse("memory.config.memories_per_chunk", "above 0", memory.memories_per_chunk);
+  }
+  if (memory.chunk_tokens < 1) {
+    return Refuse("memory.config.chunk_tokens", "above 0", memory.chunk_tokens);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMemoryOptions(const ModelConfig& config, const RunnerMemoryOptions& options,
+                                int max_context) {
+  const MemoryConfig& memory = options.config;
+  M3_RETURN_IF_ERROR(CheckMemoryConfig(config, memory));
   if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
     return absl::InvalidArgumentError("memory.dtype must be F32 or BF16");
   }

@@ -6,6 +6,7 @@
 #include "engine/cpu/attention_kernel.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/row_kernels.h"
+#include "engine/cpu/selection_kernel.h"
 
 namespace memory3 {
 
@@ -19,6 +20,9 @@ constexpr CpuKernels MakeKernels() {
       .fold_f32 = FoldRun<kLanes, float>,
       .fold_bf16 = FoldRun<kLanes, uint16_t>,
       .finish = FinishQuery<kLanes>,
+      .score_keys = ScoreKeys<kLanes>,
+      .add_softmax = AddSoftmax<kLanes>,
+      .add_exponentials = AddExponentials<kLanes>,
   };
 }
 

@@ -67,6 +67,16 @@ struct CpuKernels {
                     const int* visible, const AttentionState& state);
   // The softmax-weighted mean of query `index`: head_dim floats.
   void (*finish)(const AttentionState& state, int index, int head_dim, float* out);
+
+  // Token selection. `tokens` is a multiple of kTileTokens.
+  // scores (tokens) = scale * query . keys, with keys (head_dim, tokens).
+  void (*score_keys)(const float* query, const float* keys, int head_dim, int tokens, float scale,
+                     float* scores);
+  // weights[t] += softmax(scores)[t]; -infinity weighs nothing, not all are. Overwrites the scores.
+  void (*add_softmax)(float* scores, int tokens, double* weights);
+  // sums[t] += exp(scores[t] - largest[t]), where no score is above its largest. Overwrites the
+  // scores.
+  void (*add_exponentials)(float* scores, const float* largest, int tokens, double* sums);
 };
 
 // Packed queries: (ceil(count / kQueryGroup), head_dim, kQueryGroup).

@@ -46,6 +46,11 @@ class KvCache {
   void Write(int layer, KvBlockId block, int kv_head, int offset, const float* key,
              const float* value);
 
+  // Stores the first `tokens` of a block: keys and values are (tokens, head_dim) of `dtype`, kF32
+  // or kBF16.
+  void WriteRun(int layer, KvBlockId block, int kv_head, int tokens, DType dtype,
+                const uint8_t* keys, const uint8_t* values);
+
  private:
   uint8_t* TileData(int layer, KvBlockId block, int kv_head, int tile) const;
 

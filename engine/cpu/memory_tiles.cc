@@ -1,9 +1,5 @@
 #include "engine/cpu/memory_tiles.h"
 
-#include <algorithm>
-#include <cstring>
-
-#include "engine/base/bfloat16.h"
 #include "engine/base/check.h"
 
 namespace memory3 {
@@ -22,15 +18,6 @@ KvShape SlotShape(KvShape cache, const MemoryShape& shape) {
   return cache;
 }
 
-void ReadHead(const uint8_t* from, DType dtype, int head_dim, float* out) {
-  if (dtype == DType::kF32) {
-    std::memcpy(out, from, head_dim * sizeof(float));
-    return;
-  }
-  const auto* values = reinterpret_cast<const uint16_t*>(from);
-  for (int i = 0; i < head_dim; ++i) out[i] = FromBfloat16(values[i]);
-}
-
 }  // namespace
 
 MemoryTiles::MemoryTiles(const KvShape& cache, const MemoryShape& shape,
@@ -40,8 +27,7 @@ MemoryTiles::MemoryTiles(const KvShape& cache, const MemoryShape& shape,
       prefix_(PrefixShape(cache, prefix_tokens), 1),
       slots_(SlotShape(cache, shape), slots),
       memory_layer_(cache.layers, -1),
-      slot_tokens_(slots, 0),
-      head_(2 * int64_t{shape.head_dim}) {
+      slot_tokens_(slots, 0) {
   M3_CHECK(static_cast<int>(layers.size()) == shape.layers);
   for (size_t i = 0; i < layers.size(); ++i) memory_layer_[layers[i]] = static_cast<int>(i);
 }
@@ -55,19 +41,13 @@ int64_t MemoryTiles::EstimateBytes(const KvShape& cache, const MemoryShape& shap
 void MemoryTiles::Fill(MemorySlot slot, const MemoryTensor& memory) {
   M3_CHECK(memory.shape == shape_ && slot >= 0 && slot < slots());
   M3_CHECK(memory.tokens >= 1 && memory.tokens <= shape_.kept_tokens);
-  const int64_t head_bytes = int64_t{shape_.head_dim} * SizeOf(shape_.dtype);
-  const int64_t head_set = shape_.kept_tokens * head_bytes;  // of one KV head
-  const int64_t values = shape_.kv_heads * head_set;         // from keys to values of a layer
-  float* key = head_.data();
-  float* value = key + shape_.head_dim;
+  const int64_t head_bytes =  // keys of one KV head
+      int64_t{shape_.kept_tokens} * shape_.head_dim * SizeOf(shape_.dtype);
+  const int64_t to_values = shape_.kv_heads * head_bytes;  // from keys to values of a layer
   for (int layer = 0; layer < shape_.layers; ++layer) {
-    for (int kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
-      const uint8_t* keys = memory.bytes.data() + layer * 2 * values + kv_head * head_set;
-      for (int token = 0; token < memory.tokens; ++token) {
-        ReadHead(keys + token * head_bytes, shape_.dtype, shape_.head_dim, key);
-        ReadHead(keys + values + token * head_bytes, shape_.dtype, shape_.head_dim, value);
-        slots_.Write(layer, slot, kv_head, token, key, value);
-      }
+    const uint8_t* keys = memory.bytes.data() + layer * 2 * to_values;
+    for (int kv_head = 0; kv_head < shape_.kv_heads; ++kv_head, keys += head_bytes) {
+      slots_.WriteRun(layer, slot, kv_head, memory.tokens, shape_.dtype, keys, keys + to_values);
     }
   }
   slot_tokens_[slot] = memory.tokens;

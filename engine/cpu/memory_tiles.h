@@ -48,7 +48,6 @@ class MemoryTiles {
   KvCache slots_;
   std::vector<int> memory_layer_;
   std::vector<int> slot_tokens_;
-  std::vector<float> head_;  // one key and one value as floats
 };
 
 }  // namespace memory3

@@ -37,7 +37,7 @@ ReferenceEncoder::ReferenceEncoder(const ModelConfig& config, const CpuMemoryPla
   for (int i = 0; i < pool.threads(); ++i) {
     selectors_.emplace_back(TokenSelector::Limits{config.head_dim, config.heads / config.kv_heads,
                                                   memory.reference_tokens, memory.kept_tokens},
-                            memory.selection);
+                            memory.selection, kernels_);
   }
 }
 

@@ -2,36 +2,39 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace memory3 {
+namespace {
 
-TokenSelector::TokenSelector(const Limits& limits, TokenSelection rule)
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+int PaddedTokens(int tokens) { return (tokens + kTileTokens - 1) / kTileTokens * kTileTokens; }
+
+}  // namespace
+
+TokenSelector::TokenSelector(const Limits& limits, TokenSelection rule, const CpuKernels& kernels)
     : limits_(limits),
       rule_(rule),
-      keys_(int64_t{limits.head_dim} * limits.max_tokens),
-      scores_((rule == TokenSelection::kExpSum ? int64_t{limits.group} * limits.max_tokens : 1) *
-              limits.max_tokens),
-      weights_(limits.max_tokens),
+      kernels_(kernels),
+      keys_(int64_t{limits.head_dim} * PaddedTokens(limits.max_tokens)),
+      scores_(PaddedTokens(limits.max_tokens)),
+      largest_(PaddedTokens(limits.max_tokens)),
+      weights_(PaddedTokens(limits.max_tokens)),
       order_(limits.max_tokens) {}
 
 absl::Span<const int32_t> TokenSelector::Select(const float* queries, const float* keys,
                                                 int64_t stride, int tokens) {
+  padded_ = PaddedTokens(tokens);
   Transpose(keys, stride, tokens);
-  std::fill_n(weights_.begin(), tokens, 0.0);
-  const bool keep_scores = rule_ == TokenSelection::kExpSum;
-  float* scores = scores_.data();
-  for (int token = 0; token < tokens; ++token) {
-    for (int head = 0; head < limits_.group; ++head) {
-      Score(queries + token * stride + int64_t{head} * limits_.head_dim, tokens, scores);
-      if (keep_scores) {
-        scores += tokens;
-      } else {
-        AddSoftmax(scores, tokens);
-      }
-    }
+  std::fill_n(weights_.begin(), padded_, 0.0);
+  const Queries all = {queries, stride, tokens};
+  if (rule_ == TokenSelection::kSoftmaxSum) {
+    WeighBySoftmax(all);
+  } else {
+    WeighByExponentials(all);
   }
-  if (keep_scores) WeighBySumOfExponentials(tokens * limits_.group, tokens);
 
   const int kept = std::min(limits_.kept_tokens, tokens);
   std::iota(order_.begin(), order_.begin() + tokens, 0);
@@ -44,47 +47,44 @@ absl::Span<const int32_t> TokenSelector::Select(const float* queries, const floa
 }
 
 void TokenSelector::Transpose(const float* keys, int64_t stride, int tokens) {
+  std::fill_n(keys_.begin(), int64_t{limits_.head_dim} * padded_, 0.0f);
   for (int token = 0; token < tokens; ++token) {
     const float* key = keys + token * stride;
-    for (int d = 0; d < limits_.head_dim; ++d) keys_[int64_t{d} * tokens + token] = key[d];
+    for (int d = 0; d < limits_.head_dim; ++d) keys_[int64_t{d} * padded_ + token] = key[d];
   }
 }
 
-// Tokens side by side, so that the compiler can use vectors without changing the order of a sum.
-void TokenSelector::Score(const float* query, int tokens, float* scores) const {
-  std::fill_n(scores, tokens, 0.0f);
-  for (int d = 0; d < limits_.head_dim; ++d) {
-    const float* keys = keys_.data() + int64_t{d} * tokens;
-    const float q = query[d];
-    for (int token = 0; token < tokens; ++token) scores[token] += q * keys[token];
-  }
+template <typename Use>
+void TokenSelector::ForEachQuery(const Queries& queries, Use use) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(limits_.head_dim));
-  for (int token = 0; token < tokens; ++token) scores[token] *= scale;
-}
-
-void TokenSelector::AddSoftmax(const float* scores, int tokens) {
-  const float largest = *std::max_element(scores, scores + tokens);
-  double sum = 0;
-  for (int token = 0; token < tokens; ++token) sum += std::exp(scores[token] - largest);
-  const double scale = 1 / sum;
-  for (int token = 0; token < tokens; ++token) {
-    weights_[token] += scale * std::exp(scores[token] - largest);
+  for (int token = 0; token < queries.tokens; ++token) {
+    for (int head = 0; head < limits_.group; ++head) {
+      const float* query = queries.first + token * queries.stride + head * limits_.head_dim;
+      kernels_.score_keys(query, keys_.data(), limits_.head_dim, padded_, scale, scores_.data());
+      use();
+    }
   }
 }
 
-// In log space, relative to a token's own largest score: the exponentials of unscaled sums
-// overflow.
-void TokenSelector::WeighBySumOfExponentials(int rows, int tokens) {
-  for (int token = 0; token < tokens; ++token) {
-    float largest = scores_[token];
-    for (int row = 1; row < rows; ++row) {
-      largest = std::max(largest, scores_[int64_t{row} * tokens + token]);
-    }
-    double sum = 0;
-    for (int row = 0; row < rows; ++row) {
-      sum += std::exp(scores_[int64_t{row} * tokens + token] - largest);
-    }
-    weights_[token] = largest + std::log(sum);
+void TokenSelector::WeighBySoftmax(const Queries& queries) {
+  ForEachQuery(queries, [&] {
+    std::fill(scores_.begin() + queries.tokens, scores_.begin() + padded_, kMinusInfinity);
+    kernels_.add_softmax(scores_.data(), padded_, weights_.data());
+  });
+}
+
+// In log space, relative to a token's own largest score: the exponentials of unscaled scores
+// overflow. Scores are computed twice rather than kept: they are the square of a reference.
+void TokenSelector::WeighByExponentials(const Queries& queries) {
+  std::fill_n(largest_.begin(), padded_, kMinusInfinity);
+  ForEachQuery(queries, [&] {
+    for (int t = 0; t < padded_; ++t) largest_[t] = std::max(largest_[t], scores_[t]);
+  });
+  ForEachQuery(queries, [&] {
+    kernels_.add_exponentials(scores_.data(), largest_.data(), padded_, weights_.data());
+  });
+  for (int t = 0; t < queries.tokens; ++t) {
+    weights_[t] = static_cast<double>(largest_[t]) + std::log(weights_[t]);
   }
 }
 

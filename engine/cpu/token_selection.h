@@ -7,11 +7,16 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "engine/cpu/kernels.h"
 #include "engine/model/memory_config.h"
 
 namespace memory3 {
 
 // Working memory of one thread. Not thread-safe.
+//
+// Scores are single precision like the engine's attention. Weights, sums over all queries that are
+// then compared with each other, are double. With kSoftmaxSum a token that gets less than e^-87 of
+// every query's attention weighs nothing.
 class TokenSelector {
  public:
   struct Limits {
@@ -20,7 +25,8 @@ class TokenSelector {
     int max_tokens = 0;  // of a reference
     int kept_tokens = 0;
   };
-  TokenSelector(const Limits& limits, TokenSelection rule);
+  // `kernels` must outlive it.
+  TokenSelector(const Limits& limits, TokenSelection rule, const CpuKernels& kernels);
 
   // Token t's query heads (group of them, side by side) at queries + t * stride, its key at
   // keys + t * stride, all before RoPE. Returns min(kept_tokens, tokens) tokens, ascending; ties go
@@ -29,17 +35,27 @@ class TokenSelector {
                                    int tokens);
 
  private:
+  struct Queries {
+    const float* first;
+    int64_t stride;
+    int tokens;
+  };
+
   void Transpose(const float* keys, int64_t stride, int tokens);
-  // Scores of one query against every token.
-  void Score(const float* query, int tokens, float* scores) const;
-  void AddSoftmax(const float* scores, int tokens);
-  void WeighBySumOfExponentials(int rows, int tokens);
+  // Fills scores_ for every query in turn and calls use().
+  template <typename Use>
+  void ForEachQuery(const Queries& queries, Use use);
+  void WeighBySoftmax(const Queries& queries);
+  void WeighByExponentials(const Queries& queries);
 
   const Limits limits_;
   const TokenSelection rule_;
-  std::vector<float> keys_;      // (head_dim, max_tokens)
-  std::vector<float> scores_;    // (group x max_tokens, max_tokens) for kExpSum, else one row
-  std::vector<double> weights_;  // (max_tokens)
+  const CpuKernels& kernels_;
+  int padded_ = 0;               // tokens at hand, up to a multiple of kTileTokens
+  std::vector<float> keys_;      // (head_dim, padded_), zeros behind the tokens
+  std::vector<float> scores_;    // (padded_) of one query
+  std::vector<float> largest_;   // (padded_) over all queries
+  std::vector<double> weights_;  // (padded_)
   std::vector<int32_t> order_;
 };
 
