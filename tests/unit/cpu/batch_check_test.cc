@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/cpu/memory_tiles.h"
+
 namespace memory3 {
 namespace {
 
@@ -32,7 +34,7 @@ class BatchCheckTest : public testing::Test {
     return sequence;
   }
   absl::Status Check(const std::vector<BatchSequence>& sequences) {
-    return CheckBatch(Batch{sequences}, info_, ++step_, slots_, nullptr);
+    return CheckBatch(Batch{sequences}, info_, ++step_, slots_, memory_);
   }
   void ExpectRefused(const std::string& message, std::function<void(BatchSequence&)> change) {
     BatchSequence sequence = Valid(1);
@@ -44,6 +46,7 @@ class BatchCheckTest : public testing::Test {
 
   RunnerInfo info_;
   std::vector<SlotState> slots_;
+  const MemoryTiles* memory_ = nullptr;
   uint64_t step_ = 0;
   const std::vector<int32_t> tokens_ = {0, 9, 5}, logit_rows_ = {0, 2};
   const std::vector<KvBlockId> blocks_ = {4, 0};
@@ -80,6 +83,95 @@ TEST_F(BatchCheckTest, RefusesRepetitionsAndTooManyRows) {
   EXPECT_TRUE(Check({Valid(1)}).ok()) << "an error must not stick to the slot";
   info_.max_batch_rows = 5;
   EXPECT_THAT(std::string(Check({Valid(1), Valid(2)}).message()), testing::HasSubstr("6 rows"));
+}
+
+// Four slots, two of them filled, three memories per chunk.
+class MemoryBatchCheckTest : public BatchCheckTest {
+ protected:
+  MemoryBatchCheckTest()
+      : shape_{1, 1, 2, 4, DType::kF32},
+        tiles_({2, 1, 4, 16, DType::kF32}, shape_, {0}, /*prefix_tokens=*/3, /*slots=*/4) {
+    auto tensor = NewMemoryTensor(shape_);
+    tensor->tokens = 1;
+    tiles_.Fill(1, *tensor);
+    tiles_.Fill(3, *tensor);
+    info_.memory.slots = 4;
+    info_.memory.memories_per_chunk = 3;
+    info_.memory.position_offset = 10;
+    memory_ = &tiles_;
+  }
+
+  void ExpectSets(const std::string& message, std::vector<RowMemories> sets) {
+    ExpectRefused(message, [&](BatchSequence& s) {
+      s.use_memory = true;
+      s.memories = sets;
+    });
+  }
+
+  const MemoryShape shape_;
+  MemoryTiles tiles_;
+};
+
+TEST_F(MemoryBatchCheckTest, AcceptsWhatFits) {
+  const std::vector<MemorySlot> both = {3, 1}, one = {1};
+  const std::vector<RowMemories> sets = {{0, both}, {1, {}}, {2, one}};
+  BatchSequence sequence = Valid(1);
+  sequence.use_memory = true;
+  EXPECT_TRUE(Check({sequence}).ok()) << "no memories at all";
+  sequence.memories = sets;
+  const absl::Status status = Check({sequence, Valid(2)});
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(MemoryBatchCheckTest, RefusesWhatIsNotThere) {
+  const std::vector<MemorySlot> one = {1}, high = {4}, negative = {-1}, empty = {1, 2},
+                                twice = {3, 3}, four = {0, 1, 2, 3};
+  ExpectSets("first_row must begin at 0", {{1, one}});
+  ExpectSets("first_row must begin at 0", {{-1, one}});
+  ExpectSets("got 0", {{0, one}, {0, one}});
+  ExpectSets("got 1", {{0, one}, {2, one}, {1, one}});
+  ExpectSets("got 3", {{0, one}, {3, one}});
+  ExpectSets("memory slot 4", {{0, high}});
+  ExpectSets("memory slot -1", {{0, one}, {1, negative}});
+  ExpectSets("memory slot 2 was never filled", {{0, empty}});
+  ExpectSets("memory slot 3 appears twice", {{0, twice}});
+  ExpectSets("at most 3", {{0, four}});
+  const std::vector<RowMemories> sets = {{0, one}};
+  ExpectRefused("without use_memory", [&](BatchSequence& s) { s.memories = sets; });
+  // Prefix and references take positions of the context away.
+  const std::vector<KvBlockId> three = {4, 0, 1};
+  const auto at = [&](int position, bool use_memory) {
+    BatchSequence sequence = Valid(1);
+    sequence.first_position = position;
+    sequence.block_table = three;
+    sequence.use_memory = use_memory;
+    return Check({sequence}).ok();
+  };
+  EXPECT_TRUE(at(27, true));
+  EXPECT_FALSE(at(28, true));
+  EXPECT_TRUE(at(37, false));
+  memory_ = nullptr;
+  EXPECT_FALSE(at(15, true)) << "a runner without memory";
+}
+
+TEST_F(MemoryBatchCheckTest, RefusesTensorsThatDoNotFitASlot) {
+  const std::shared_ptr<MemoryTensor> tensor = NewMemoryTensor(shape_);
+  const auto expect = [&](const std::string& message, std::function<void(MemoryTensor&)> change) {
+    MemoryTensor changed = *tensor;
+    changed.tokens = 2;
+    change(changed);
+    const absl::Status status = CheckMemoryTensor(changed, shape_);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(message));
+  };
+  tensor->tokens = 2;
+  EXPECT_TRUE(CheckMemoryTensor(*tensor, shape_).ok());
+  expect("1 layers, 1 KV heads, 2 tokens, head_dim 8, F32",
+         [](MemoryTensor& t) { t.shape.head_dim = 8; });
+  expect("BF16", [](MemoryTensor& t) { t.shape.dtype = DType::kBF16; });
+  expect("0 tokens", [](MemoryTensor& t) { t.tokens = 0; });
+  expect("3 tokens", [](MemoryTensor& t) { t.tokens = 3; });
+  expect("63 bytes", [](MemoryTensor& t) { t.bytes = t.bytes.first(63); });
 }
 
 }  // namespace

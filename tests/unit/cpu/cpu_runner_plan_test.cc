@@ -68,6 +68,63 @@ TEST(CpuRunnerPlanTest, NamesTheOptionThatCannotWork) {
   expect("kv_cache_bytes", [](CpuRunnerOptions& o) { o.kv_cache_bytes = 4095; });
 }
 
+CpuRunnerOptions WithMemory() {
+  CpuRunnerOptions options;
+  RunnerMemoryOptions& memory = options.memory.emplace();
+  memory.config.layers = {0};
+  memory.config.reference_tokens = 40;
+  memory.prefix_ids = {1, 5};
+  memory.slots = 10;
+  return options;
+}
+
+TEST(CpuRunnerPlanTest, MemoryIsPlannedWithTheRest) {
+  CpuRunnerOptions options = WithMemory();
+  const absl::StatusOr<CpuRunnerPlan> plan = PlanCpuRunner(Config(), options);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_TRUE(plan->memory.has_value());
+  EXPECT_EQ(plan->memory->max_references, kEncodeRows / 40);
+  EXPECT_GE(plan->work_rows, 40 * plan->memory->max_references);
+  // One tile per KV head: for the prefix in both layers, for a slot in the memory layer, for an
+  // encode three tiles of that layer.
+  const int64_t tiles = 2 + 10 + 3 * plan->memory->max_references;
+  EXPECT_EQ(plan->memory_bytes, 2 * tiles * plan->kv_shape.tile_bytes());
+  const int64_t needed =
+      plan->weight_bytes + plan->kv_bytes() + plan->workspace_bytes + plan->memory_bytes;
+  EXPECT_TRUE(CheckMemory(*plan, needed).ok());
+  const absl::Status status = CheckMemory(*plan, needed - 1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("memory slots"));
+}
+
+TEST(CpuRunnerPlanTest, NamesTheMemoryOptionThatCannotWork) {
+  const auto expect = [](const std::string& name,
+                         std::function<void(RunnerMemoryOptions&)> change) {
+    CpuRunnerOptions options = WithMemory();
+    change(*options.memory);
+    const absl::Status status = PlanCpuRunner(Config(), options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(name));
+  };
+  expect("memory.config.layers", [](RunnerMemoryOptions& m) { m.config.layers = {}; });
+  expect("memory.config.layers", [](RunnerMemoryOptions& m) { m.config.layers = {2}; });
+  expect("memory.config.layers", [](RunnerMemoryOptions& m) { m.config.layers = {-1}; });
+  expect("memory.config.layers", [](RunnerMemoryOptions& m) { m.config.layers = {1, 0}; });
+  expect("memory.config.layers", [](RunnerMemoryOptions& m) { m.config.layers = {1, 1}; });
+  expect("reference_tokens", [](RunnerMemoryOptions& m) { m.config.reference_tokens = 0; });
+  expect("kept_tokens", [](RunnerMemoryOptions& m) { m.config.kept_tokens = 0; });
+  expect("kept_tokens", [](RunnerMemoryOptions& m) { m.config.kept_tokens = 41; });
+  expect("memories_per_chunk", [](RunnerMemoryOptions& m) { m.config.memories_per_chunk = 0; });
+  expect("chunk_tokens", [](RunnerMemoryOptions& m) { m.config.chunk_tokens = 0; });
+  expect("memory.slots", [](RunnerMemoryOptions& m) { m.slots = 4; });
+  expect("memory.slots", [](RunnerMemoryOptions& m) { m.slots = kMaxMemorySlots + 1; });
+  expect("memory.dtype", [](RunnerMemoryOptions& m) { m.dtype = DType::kF16; });
+  expect("memory.prefix_ids", [](RunnerMemoryOptions& m) { m.prefix_ids = {}; });
+  expect("memory.prefix_ids", [](RunnerMemoryOptions& m) { m.prefix_ids = {1000}; });
+  expect("memory.prefix_ids", [](RunnerMemoryOptions& m) { m.prefix_ids = {-1}; });
+  expect("no room", [](RunnerMemoryOptions& m) { m.config.reference_tokens = 98; });
+}
+
 TEST(CpuRunnerPlanTest, SaysWhatIsMissingWhenMemoryIsShort) {
   const absl::StatusOr<CpuRunnerPlan> plan = PlanCpuRunner(Config(), {});
   const int64_t needed = plan->weight_bytes + plan->kv_bytes() + plan->workspace_bytes;

@@ -27,6 +27,7 @@ RunnerBench::RunnerBench(const RandomModel& model, const CpuRunnerOptions& optio
       runner_(Create(model, options)),
       tables_(kSequences),
       all_rows_(kTokens),
+      sets_(kSequences),
       logits_(int64_t{kSequences} * kTokens * vocab_) {
   std::mt19937 token_random(5);
   for (int s = 0; s < kSequences; ++s) {
@@ -48,8 +49,27 @@ RunnerBench::RunnerBench(const RandomModel& model, const CpuRunnerOptions& optio
   for (int i = 0; i < kSequences * per_sequence; ++i) tables_[i % kSequences].push_back(blocks[i]);
 }
 
+void RunnerBench::UseMemory(int sequence, std::vector<std::vector<MemorySlot>> sets) {
+  M3_CHECK(static_cast<int>(sets.size()) * runner_->info().memory.chunk_tokens >= kTokens);
+  sets_[sequence] = std::move(sets);
+}
+
+std::vector<RowMemories> RunnerBench::MemoriesOf(const RunnerPiece& piece) const {
+  std::vector<RowMemories> memories;
+  if (sets_[piece.sequence].empty()) return memories;
+  const int chunk_tokens = runner_->info().memory.chunk_tokens;
+  for (int row = 0; row < piece.count; ++row) {
+    const int position = piece.first + row;
+    if (row > 0 && position % chunk_tokens != 0) continue;
+    memories.push_back({row, sets_[piece.sequence][position / chunk_tokens]});
+  }
+  return memories;
+}
+
 void RunnerBench::Step(const std::vector<RunnerPiece>& pieces) {
   Batch batch;
+  std::vector<std::vector<RowMemories>> memories;
+  for (const RunnerPiece& piece : pieces) memories.push_back(MemoriesOf(piece));
   for (const RunnerPiece& piece : pieces) {
     BatchSequence& sequence = batch.sequences.emplace_back();
     sequence.slot = piece.sequence;
@@ -59,6 +79,8 @@ void RunnerBench::Step(const std::vector<RunnerPiece>& pieces) {
     sequence.block_table = tables_[piece.sequence];
     sequence.sample = true;
     sequence.logit_rows = absl::MakeConstSpan(all_rows_).first(piece.count);
+    sequence.use_memory = !sets_[piece.sequence].empty();
+    sequence.memories = memories[batch.sequences.size() - 1];
   }
   const absl::Status status = runner_->Run(batch, &output_);
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());

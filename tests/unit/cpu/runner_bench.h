@@ -25,6 +25,9 @@ class RunnerBench {
   // error.
   RunnerBench(const RandomModel& model, const CpuRunnerOptions& options, uint32_t block_seed);
 
+  // From now on the sequence runs with explicit memory; the rows of its chunk c see sets[c].
+  void UseMemory(int sequence, std::vector<std::vector<MemorySlot>> sets);
+
   // One step; every row's logits are kept, and the last row of every piece is sampled from.
   void Step(const std::vector<RunnerPiece>& pieces);
 
@@ -37,12 +40,15 @@ class RunnerBench {
   Runner& runner() { return *runner_; }
 
  private:
+  std::vector<RowMemories> MemoriesOf(const RunnerPiece& piece) const;
+
   const int vocab_;
   std::unique_ptr<Runner> runner_;
   std::vector<std::vector<int32_t>> tokens_;
   std::vector<std::vector<KvBlockId>> tables_;
   std::vector<int32_t> all_rows_;
-  std::vector<float> logits_;  // (sequence, position, vocab)
+  std::vector<std::vector<std::vector<MemorySlot>>> sets_;  // (sequence, chunk); none: plain
+  std::vector<float> logits_;                               // (sequence, position, vocab)
   StepOutput output_;
 };
 
