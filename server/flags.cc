@@ -49,6 +49,34 @@ ABSL_FLAG(int, default_top_k, 0, "top_k of requests that give none; 0: all");
 ABSL_FLAG(float, default_top_p, 1.0f, "top_p of requests that give none");
 ABSL_FLAG(float, default_min_p, 0.0f, "min_p of requests that give none");
 ABSL_FLAG(float, default_repetition_penalty, 1.0f, "repetition_penalty of requests that give none");
+ABSL_FLAG(
+    std::string, bank, "",
+    "folder of memories that memory3-bank built for this model; empty: a plain decoder. A link "
+    "or folder that is replaced by one of a larger epoch is taken up while serving");
+ABSL_FLAG(std::string, taught_dir, "",
+          "folder that keeps references taught through BankService; default: beside the bank, "
+          "'none': nothing can be taught");
+ABSL_FLAG(std::string, retrieval_target, "127.0.0.1:8471",
+          "memory3-retrieval: host:port or unix:PATH. While it is away answers go on without "
+          "memories, as the policy says");
+ABSL_FLAG(std::string, memory_config, "",
+          "JSON object that overrides config.json's memory3; as the bank was built with");
+ABSL_FLAG(std::string, memory_policy, "deadline",
+          "of requests that give none: deadline (goes on without what is late) or strict (waits)");
+ABSL_FLAG(absl::Duration, memory_deadline, absl::Milliseconds(50),
+          "longest wait at one chunk boundary under the deadline policy");
+ABSL_FLAG(
+    absl::Duration, memory_strict_timeout, absl::Seconds(30),
+    "longest wait at one chunk boundary under the strict policy, which then fails the request");
+ABSL_FLAG(absl::Duration, retrieval_timeout, absl::Milliseconds(200),
+          "time one retrieval call has");
+ABSL_FLAG(int, lead_tokens, 8,
+          "tokens before a chunk boundary at which its query leaves; 0 is exactly the paper's, and "
+          "waits for the memories at every boundary");
+ABSL_FLAG(int, memory_slots, 0, "memories held on the device; 0: enough for --max_sequences");
+ABSL_FLAG(ByteSize, host_cache_bytes, ByteSize{int64_t{1} << 30},
+          "memories kept in main memory; 0: each is read from disk");
+ABSL_FLAG(std::string, memory_reader, "auto", "how memories are read: auto, io_uring or pread");
 ABSL_FLAG(ByteSize, max_request_bytes, ByteSize{4 << 20}, "largest request message");
 ABSL_FLAG(int, max_concurrent_streams, 256, "calls in progress on one connection");
 ABSL_FLAG(ByteSize, max_metadata_bytes, ByteSize{16 << 10}, "largest metadata of a call");
@@ -112,6 +140,52 @@ absl::Status ReadModelFlags(ServerOptions* options) {
   options->max_context = absl::GetFlag(FLAGS_max_context);
   M3_RETURN_IF_ERROR(CheckRange("max_context", options->max_context, 0, 1 << 28));
   options->kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes).bytes;
+  return absl::OkStatus();
+}
+
+absl::Status ReadMemoryFlags(ServerOptions* options) {
+  MemoryOptions& memory = options->memory;
+  memory.bank = absl::GetFlag(FLAGS_bank);
+  const std::string taught = absl::GetFlag(FLAGS_taught_dir);
+  if (!memory.bank.empty() && taught.empty()) {
+    std::filesystem::path bank = memory.bank;
+    if (!bank.has_filename()) bank = bank.parent_path();
+    memory.taught_dir = bank.string() + "-taught";
+  } else if (taught != "none") {
+    memory.taught_dir = taught;
+  }
+  memory.retrieval_target = absl::GetFlag(FLAGS_retrieval_target);
+  memory.config_override = absl::GetFlag(FLAGS_memory_config);
+  const std::string policy = absl::GetFlag(FLAGS_memory_policy);
+  if (policy != "deadline" && policy != "strict") {
+    return FlagError("memory_policy", absl::StrCat("'", policy, "' is not deadline or strict"));
+  }
+  memory.default_policy = policy == "strict" ? MemoryPolicy::kStrict : MemoryPolicy::kDeadline;
+  const std::string reader = absl::GetFlag(FLAGS_memory_reader);
+  if (reader != "auto" && reader != "pread" && reader != "io_uring") {
+    return FlagError("memory_reader",
+                     absl::StrCat("'", reader, "' is not auto, io_uring or pread"));
+  }
+  memory.reader = reader == "auto"    ? ReaderKind::kAuto
+                  : reader == "pread" ? ReaderKind::kPread
+                                      : ReaderKind::kIoUring;
+  const struct {
+    absl::string_view name;
+    absl::Duration value;
+    absl::Duration* option;
+  } durations[] = {
+      {"memory_deadline", absl::GetFlag(FLAGS_memory_deadline), &memory.boundary_deadline},
+      {"memory_strict_timeout", absl::GetFlag(FLAGS_memory_strict_timeout), &memory.strict_timeout},
+      {"retrieval_timeout", absl::GetFlag(FLAGS_retrieval_timeout), &memory.retrieval_timeout}};
+  for (const auto& duration : durations) {
+    M3_RETURN_IF_ERROR(CheckDuration(duration.name, duration.value));
+    *duration.option = duration.value;
+  }
+  memory.lead_tokens = absl::GetFlag(FLAGS_lead_tokens);
+  M3_RETURN_IF_ERROR(CheckRange("lead_tokens", memory.lead_tokens, 0, 1 << 14));
+  memory.slots = absl::GetFlag(FLAGS_memory_slots);
+  M3_RETURN_IF_ERROR(CheckRange("memory_slots", memory.slots, 0, 1 << 16));
+  memory.host_cache_bytes = absl::GetFlag(FLAGS_host_cache_bytes).bytes;
   return absl::OkStatus();
 }
 
@@ -193,6 +267,7 @@ absl::Status ReadGrpcFlags(ServerOptions* options) {
 absl::StatusOr<ServerOptions> OptionsFromFlags() {
   ServerOptions options;
   M3_RETURN_IF_ERROR(ReadModelFlags(&options));
+  M3_RETURN_IF_ERROR(ReadMemoryFlags(&options));
   M3_RETURN_IF_ERROR(ReadLimitFlags(&options));
   M3_RETURN_IF_ERROR(ReadSamplingFlags(&options));
   M3_RETURN_IF_ERROR(ReadGrpcFlags(&options));

@@ -6,24 +6,68 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/cpu/cpu_runner.h"
+#include "engine/memory/reference_prefix.h"
+#include "engine/model/fingerprint.h"
+#include "engine/model/memory_config.h"
 #include "engine/model/weights.h"
 
 namespace memory3 {
 namespace {
 
+// What a sequence with memory may hold at once: the current chunk's memories and the next one's.
+constexpr int kChunksHeld = 2;
+
+absl::StatusOr<RunnerMemoryOptions> RunnerMemory(const ServerOptions& options,
+                                                 const ServedModel& model) {
+  RunnerMemoryOptions memory;
+  M3_ASSIGN_OR_RETURN(
+      memory.config,
+      LoadMemoryConfig(options.model_dir, options.memory.config_override, model.config));
+  M3_ASSIGN_OR_RETURN(memory.prefix_ids,
+                      ReferencePrefixIds(memory.config, model.config, *model.tokenizer));
+  memory.slots = options.memory.slots > 0
+                     ? options.memory.slots
+                     : kChunksHeld * memory.config.memories_per_chunk * options.max_sequences;
+  if (memory.slots < kChunksHeld * memory.config.memories_per_chunk) {
+    return absl::InvalidArgumentError(absl::StrCat("--memory_slots: one sequence needs ",
+                                                   kChunksHeld * memory.config.memories_per_chunk,
+                                                   ", got ", memory.slots));
+  }
+  if (options.memory.lead_tokens >= memory.config.chunk_tokens) {
+    return absl::InvalidArgumentError(absl::StrCat("--lead_tokens: must be below the chunk's ",
+                                                   memory.config.chunk_tokens, " tokens, got ",
+                                                   options.memory.lead_tokens));
+  }
+  return memory;
+}
+
+// Also opens the bank, whose fingerprint needs the weights.
 absl::StatusOr<std::unique_ptr<Runner>> LoadRunner(const ServerOptions& options,
                                                    ServedModel& model) {
+  CpuRunnerOptions runner = {
+      .dtype = options.dtype,
+      .threads = options.threads,
+      .max_sequences = options.max_sequences,
+      .max_batch_rows = std::max(options.max_batch_tokens, options.max_sequences),
+      .max_context = options.max_context,
+      .kv_cache_bytes = options.kv_cache_bytes};
   M3_ASSIGN_OR_RETURN(const ModelWeights weights,
                       ModelWeights::Open(options.model_dir, model.config));
   model.parameters = weights.parameters();
-  return CreateCpuRunner(
-      model.config, weights,
-      {.dtype = options.dtype,
-       .threads = options.threads,
-       .max_sequences = options.max_sequences,
-       .max_batch_rows = std::max(options.max_batch_tokens, options.max_sequences),
-       .max_context = options.max_context,
-       .kv_cache_bytes = options.kv_cache_bytes});
+  if (!options.memory.bank.empty()) {
+    M3_ASSIGN_OR_RETURN(runner.memory, RunnerMemory(options, model));
+    const MemoryConfig& config = runner.memory->config;
+    M3_ASSIGN_OR_RETURN(
+        model.memory,
+        ServedMemory::Open(options.memory,
+                           {.fingerprint = ModelFingerprint(model.config, config,
+                                                            runner.memory->prefix_ids, weights),
+                            .shape = MemoryShapeOf(config, model.config),
+                            .memories_per_chunk = config.memories_per_chunk,
+                            .reference_tokens = config.reference_tokens,
+                            .tokenizer = model.tokenizer.get()}));
+  }
+  return CreateCpuRunner(model.config, weights, runner);
 }
 
 // What requests are checked against.
@@ -44,6 +88,9 @@ void FillContext(const ServerOptions& options, ServedModel& model) {
   context.vocab = info.vocab;
   context.bos_token = model.config.bos_token;
   context.defaults = options.default_sampling;
+  if (model.memory != nullptr) {
+    context.memory = MemoryContext{options.memory.default_policy, info.memory.position_offset};
+  }
   const int longest_answer = info.max_context - 1;
   context.limits = {
       .max_context_tokens = info.max_context,
@@ -75,11 +122,12 @@ absl::StatusOr<std::unique_ptr<ServedModel>> LoadServedModel(const ServerOptions
   // A whole context must fit in the queue, or a legal request could never be taken.
   const int64_t queued_tokens =
       std::max<int64_t>(options.max_queued_prompt_tokens, runner->info().max_context);
-  const EngineOptions engine_options = {.max_queued_requests = options.max_queued_requests,
-                                        .max_queued_prompt_tokens = queued_tokens,
-                                        .max_batch_tokens = options.max_batch_tokens,
-                                        .max_stream_events = options.max_stream_events,
-                                        .eos_tokens = model->config.eos_tokens};
+  EngineOptions engine_options = {.max_queued_requests = options.max_queued_requests,
+                                  .max_queued_prompt_tokens = queued_tokens,
+                                  .max_batch_tokens = options.max_batch_tokens,
+                                  .max_stream_events = options.max_stream_events,
+                                  .eos_tokens = model->config.eos_tokens};
+  if (model->memory != nullptr) engine_options.memory = model->memory->ForEngine();
   M3_ASSIGN_OR_RETURN(model->engine, Engine::Create(engine_options, std::move(runner),
                                                     *model->tokenizer, observer));
   FillContext(options, *model);

@@ -11,10 +11,28 @@
 #include "absl/time/time.h"
 #include "common/grpc_limits.h"
 #include "common/log.h"
+#include "engine/generation.h"
+#include "engine/memory/reader_options.h"
 #include "engine/model/safetensors.h"
 #include "engine/runner/sampling_params.h"
 
 namespace memory3 {
+
+// Explicit memory; used when there is a bank.
+struct MemoryOptions {
+  std::filesystem::path bank;        // empty: a plain decoder
+  std::filesystem::path taught_dir;  // empty: nothing can be taught
+  std::string retrieval_target;      // HOST:PORT or unix:PATH
+  std::string config_override;       // JSON, wins over config.json's memory3
+  MemoryPolicy default_policy = MemoryPolicy::kDeadline;
+  absl::Duration boundary_deadline = absl::Milliseconds(50);
+  absl::Duration strict_timeout = absl::Seconds(30);
+  absl::Duration retrieval_timeout = absl::Milliseconds(200);
+  int lead_tokens = 8;
+  int slots = 0;  // 0: for max_sequences sequences
+  int64_t host_cache_bytes = int64_t{1} << 30;
+  ReaderKind reader = ReaderKind::kAuto;
+};
 
 struct ServerOptions {
   std::filesystem::path model_dir;
@@ -38,6 +56,7 @@ struct ServerOptions {
   int max_active_calls = 1024;
   int request_threads = 2;  // parse, render and tokenize requests
   SamplingParams default_sampling;
+  MemoryOptions memory;
 
   GrpcLimits grpc;
   absl::Duration stuck_after = absl::Seconds(60);

@@ -23,12 +23,52 @@ void SetLogprobs(TokenInfo token, v1::PositionLogprobs* out) {
   }
 }
 
+v1::MemoryTier ToProto(MemoryTier tier) {
+  switch (tier) {
+    case MemoryTier::kDevice:
+      return v1::MEMORY_TIER_DEVICE;
+    case MemoryTier::kHost:
+      return v1::MEMORY_TIER_HOST;
+    case MemoryTier::kDisk:
+      return v1::MEMORY_TIER_DISK;
+    case MemoryTier::kEncoded:
+      return v1::MEMORY_TIER_ENCODED;
+  }
+  return v1::MEMORY_TIER_UNSPECIFIED;
+}
+
+void SetChunk(ChunkReport report, v1::MemoryChunk* out) {
+  out->set_index(report.chunk);
+  out->set_first_token(report.first_token);
+  out->set_bank_epoch(report.epoch);
+  for (const ChunkReport::Memory& memory : report.memories) {
+    v1::UsedMemory* used = out->add_memories();
+    used->set_memory_id(memory.id);
+    used->set_score(memory.score);
+    used->set_tier(ToProto(memory.tier));
+    used->set_load_seconds(absl::ToDoubleSeconds(memory.load_time));
+  }
+  out->set_retrieval_seconds(absl::ToDoubleSeconds(report.retrieval_time));
+  out->set_wait_seconds(absl::ToDoubleSeconds(report.wait_time));
+  out->set_late(report.late);
+  out->set_degraded(report.degraded);
+  out->set_reason(std::move(report.reason));
+}
+
 void SetUsage(const GenerationEvent::Usage& usage, v1::Usage* out) {
   out->set_prompt_tokens(usage.prompt_tokens);
   out->set_completion_tokens(usage.completion_tokens);
   out->set_total_tokens(usage.prompt_tokens + usage.completion_tokens);
   out->set_queued_seconds(absl::ToDoubleSeconds(usage.queued));
   out->set_time_to_first_token_seconds(absl::ToDoubleSeconds(usage.time_to_first_token));
+  // A request with memory has at least one chunk, unless it ended before its first step.
+  if (usage.memory_chunks == 0) return;
+  v1::MemoryUsage* memory = out->mutable_memory();
+  memory->set_chunks(usage.memory_chunks);
+  memory->set_late_chunks(usage.late_chunks);
+  memory->set_degraded_chunks(usage.degraded_chunks);
+  memory->set_memories(usage.memories);
+  memory->set_wait_seconds(absl::ToDoubleSeconds(usage.memory_wait));
 }
 
 // The two replies spell these fields alike.
@@ -38,6 +78,7 @@ void AppendCommon(GenerationEvent event, const ReplyHeader& header, Reply* reply
     reply->add_token_ids(token.id);
     if (header.logprobs) SetLogprobs(std::move(token), reply->add_logprobs());
   }
+  for (ChunkReport& chunk : event.chunks) SetChunk(std::move(chunk), reply->add_memory_chunks());
   if (event.finish.has_value()) reply->set_finish_reason(ToProto(*event.finish));
   if (event.stop_match.has_value()) reply->set_stop_match(*std::move(event.stop_match));
   if (event.usage.has_value()) SetUsage(*event.usage, reply->mutable_usage());

@@ -3,9 +3,11 @@
 #define MEMORY3_SERVER_REQUEST_CONTEXT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/generation.h"
 #include "engine/runner/sampling_params.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
@@ -25,6 +27,12 @@ struct RequestLimits {
   int max_request_bytes = 0;
 };
 
+// Explicit memory as served; absent: a plain decoder only.
+struct MemoryContext {
+  MemoryPolicy default_policy = MemoryPolicy::kDeadline;
+  int position_offset = 0;  // tokens of the context that memory takes (RunnerMemoryInfo)
+};
+
 // Views: whoever makes one keeps what it points to alive.
 struct RequestContext {
   std::vector<std::string> model_names;  // the first is the one in answers
@@ -35,6 +43,7 @@ struct RequestContext {
   int32_t bos_token = 0;
   RequestLimits limits;
   SamplingParams defaults;
+  std::optional<MemoryContext> memory;
 };
 
 }  // namespace memory3

@@ -71,10 +71,55 @@ absl::StatusOr<std::vector<int32_t>> PromptIds(const v1::ChatRequest& request,
   return std::vector<int32_t>(request.prompt_token_ids().begin(), request.prompt_token_ids().end());
 }
 
+// Honours every field about memory or refuses it: none is taken and then ignored.
+absl::Status SetMemory(const v1::ChatRequest& request, const RequestContext& context,
+                       MemoryRequest* out) {
+  if (request.use_memory() && !context.memory.has_value()) {
+    return FieldError("use_memory", "this server has no bank of memories");
+  }
+  out->enabled = request.has_use_memory() ? request.use_memory() : context.memory.has_value();
+  const absl::string_view why =
+      request.has_use_memory() ? "use_memory is false" : "this server has no bank of memories";
+  if (!out->enabled) {
+    if (request.memory_policy() != v1::MEMORY_POLICY_UNSPECIFIED) {
+      return FieldError("memory_policy", absl::StrCat("is given, but ", why));
+    }
+    if (request.memory_required()) {
+      return FieldError("memory_required", absl::StrCat("is true, but ", why));
+    }
+    if (request.memory_details()) {
+      return FieldError("memory_details", absl::StrCat("is true, but ", why));
+    }
+    return absl::OkStatus();
+  }
+  switch (request.memory_policy()) {
+    case v1::MEMORY_POLICY_UNSPECIFIED:
+      out->policy = context.memory->default_policy;
+      break;
+    case v1::MEMORY_POLICY_STRICT:
+      out->policy = MemoryPolicy::kStrict;
+      break;
+    case v1::MEMORY_POLICY_DEADLINE:
+      out->policy = MemoryPolicy::kDeadline;
+      break;
+    default:
+      return FieldError("memory_policy",
+                        absl::StrCat("is no policy: ", static_cast<int>(request.memory_policy())));
+  }
+  out->required = request.memory_required();
+  out->details = request.memory_details();
+  return absl::OkStatus();
+}
+
 absl::Status SetLengths(const v1::ChatRequest& request, const RequestContext& context,
                         GenerationRequest* out) {
   const int64_t prompt_tokens = static_cast<int64_t>(out->prompt.size());
-  const RequestLimits& limits = context.limits;
+  RequestLimits limits = context.limits;
+  if (out->memory.enabled) {
+    limits.max_context_tokens -= context.memory->position_offset;
+    limits.max_completion_tokens =
+        std::min(limits.max_completion_tokens, limits.max_context_tokens - 1);
+  }
   const std::string_view field = PromptField(request);
   if (prompt_tokens == 0) return FieldError(field, "has no tokens");
   if (prompt_tokens >= limits.max_context_tokens) {
@@ -200,6 +245,7 @@ absl::StatusOr<GenerationRequest> TranslateRequest(const v1::ChatRequest& reques
   SetSampling(request, drawn_seed, &out.sampling);
   M3_RETURN_IF_ERROR(SetLogprobs(request, &out));
   M3_RETURN_IF_ERROR(SetStops(request, context, &out));
+  M3_RETURN_IF_ERROR(SetMemory(request, context, &out.memory));
   M3_ASSIGN_OR_RETURN(out.prompt, PromptIds(request, context));
   M3_RETURN_IF_ERROR(SetLengths(request, context, &out));
   return out;

@@ -12,6 +12,7 @@
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 #include "server/request_context.h"
+#include "server/served_memory.h"
 #include "server/special_token_index.h"
 
 namespace memory3 {
@@ -30,7 +31,8 @@ struct ServedModel {
   std::optional<ChatTemplate> chat_template;
   std::optional<SpecialTokenIndex> special_tokens;
   RequestContext context;
-  std::unique_ptr<Engine> engine;  // last, as it uses the tokenizer
+  std::unique_ptr<ServedMemory> memory;  // null: a plain decoder
+  std::unique_ptr<Engine> engine;        // last, as it uses the tokenizer and the memory
 };
 
 }  // namespace memory3

@@ -115,6 +115,7 @@ class Server::Impl {
     metrics_.SetRecording(true);
     state_.SetServing(model_.get());
     health_.Refresh();
+    if (model_->memory != nullptr) model_->memory->WatchBank(log_);
     LogSummary(absl::Now() - begin);
     return absl::OkStatus();
   }
@@ -188,6 +189,23 @@ class Server::Impl {
                         {"grpc_port", grpc_port_},
                         {"metrics_port", metrics_port()},
                         {"load_s", absl::ToDoubleSeconds(load_time)}});
+    if (model_->memory != nullptr) LogMemory(*model_->memory);
+  }
+
+  void LogMemory(const ServedMemory& memory) {
+    const std::shared_ptr<const Bank> bank = memory.store().bank();
+    log_.Info("memory",
+              {{"bank", bank->dir().string()},
+               {"epoch", static_cast<int64_t>(bank->manifest().epoch)},
+               {"references", bank->count()},
+               {"record_bytes", bank->manifest().record_bytes},
+               {"slots", model_->engine->runner_info().memory.slots},
+               {"taught", memory.taught() == nullptr ? int64_t{-1} : memory.taught()->taught()},
+               {"policy",
+                options_.memory.default_policy == MemoryPolicy::kStrict ? "strict" : "deadline"},
+               {"lead_tokens", options_.memory.lead_tokens},
+               {"retrieval_target", options_.memory.retrieval_target},
+               {"reader", memory.reader_summary()}});
   }
 
   const ServerOptions options_;

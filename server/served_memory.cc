@@ -1,0 +1,136 @@
+#include "server/served_memory.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/read_file.h"
+#include "engine/base/status_macros.h"
+#include "engine/memory/bank/record_size.h"
+#include "engine/memory/reader_factory.h"
+#include "engine/memory/record_buffers.h"
+
+namespace memory3 {
+namespace {
+
+constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
+constexpr int64_t kMaxManifestBytes = int64_t{64} << 20;
+// Registered with io_uring: as many as are read at once.
+constexpr int kFixedBuffers = 64;
+
+absl::StatusOr<std::shared_ptr<const Bank>> OpenFitting(const std::filesystem::path& path,
+                                                        const ServedMemory::Model& model) {
+  M3_ASSIGN_OR_RETURN(std::shared_ptr<const Bank> bank, Bank::Open(path));
+  const absl::Status fits = CheckBankFitsModel(bank->manifest(), model.fingerprint, model.shape);
+  if (fits.ok()) return bank;
+  return absl::Status(fits.code(), absl::StrCat(path.string(), ": ", fits.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ServedMemory>> ServedMemory::Open(const MemoryOptions& options,
+                                                                 const Model& model) {
+  std::unique_ptr<ServedMemory> memory(new ServedMemory(options, model));
+  M3_RETURN_IF_ERROR(memory->Start());
+  return memory;
+}
+
+absl::Status ServedMemory::Start() {
+  M3_ASSIGN_OR_RETURN(std::shared_ptr<const Bank> bank, OpenFitting(options_.bank, model_));
+  if (!options_.taught_dir.empty()) {
+    M3_ASSIGN_OR_RETURN(taught_,
+                        TaughtLog::Open(options_.taught_dir, model_.fingerprint, model_.shape));
+  }
+  std::shared_ptr<const RecordFile> probe;
+  if (const absl::StatusOr<RecordPlace> first = bank->Place(0); first.ok()) probe = first->file;
+  store_ = std::make_unique<BankStore>(std::move(bank), taught_);
+
+  MemoryLoaderOptions loader;
+  loader.host_cache_bytes = options_.host_cache_bytes;
+  const int64_t record_bytes = RecordBytes(model_.shape);
+  loader.buffers =
+      RecordBuffers::Create(record_bytes, LoaderBuffers(loader, record_bytes), kFixedBuffers);
+  MemoryReaderOptions reader;
+  reader.kind = options_.reader;
+  reader.buffers = loader.buffers;
+  M3_ASSIGN_OR_RETURN(MemoryReaderChoice choice, CreateMemoryReader(reader, probe));
+  reader_ = std::move(choice.reader);
+  reader_summary_ = std::move(choice.summary);
+  loader_ = std::make_unique<MemoryLoader>(loader, *store_, *reader_, nullptr);
+  retrieval_ = std::make_unique<RetrievalClient>(
+      options_.retrieval_target, model_.memories_per_chunk, std::random_device{}(), nullptr);
+  return absl::OkStatus();
+}
+
+ServedMemory::~ServedMemory() {
+  stopping_.store(true);
+  stop_watching_.Set();
+  if (watcher_.joinable()) watcher_.join();
+}
+
+EngineMemory ServedMemory::ForEngine() {
+  return {.retriever = retrieval_.get(),
+          .store = store_.get(),
+          .loader = loader_.get(),
+          .cold = this,
+          .lead_tokens = options_.lead_tokens,
+          .retrieval_timeout = options_.retrieval_timeout,
+          .boundary_deadline = options_.boundary_deadline,
+          .strict_timeout = options_.strict_timeout,
+          .backoff_seed = std::random_device{}()};
+}
+
+void ServedMemory::WatchBank(Logger& log) {
+  watcher_ = std::thread([this, &log] {
+    while (!stopping_.load()) {
+      stop_watching_.WaitFor(kBetweenLooks);
+      if (!stopping_.load()) TakeUpNewBank(log);
+    }
+  });
+}
+
+void ServedMemory::TakeUpNewBank(Logger& log) {
+  const std::filesystem::path file = options_.bank / kManifestFile;
+  const absl::StatusOr<std::string> text = ReadFile(file, kMaxManifestBytes);
+  // While one folder is put in another's place there may be none for a moment.
+  if (!text.ok() || *text == refused_) return;
+  const absl::StatusOr<BankManifest> manifest = ParseManifest(*text, file.string());
+  const uint64_t epoch = store_->epoch();
+  if (manifest.ok() && manifest->epoch <= epoch) return;
+  absl::StatusOr<std::shared_ptr<const Bank>> bank = OpenFitting(options_.bank, model_);
+  if (!bank.ok()) {
+    refused_ = *text;
+    log.Error("the new bank is not taken up", {{"error", bank.status().message()}});
+    return;
+  }
+  log.Info("bank swapped", {{"from_epoch", static_cast<int64_t>(epoch)},
+                            {"to_epoch", static_cast<int64_t>((*bank)->manifest().epoch)},
+                            {"references", (*bank)->count()}});
+  store_->Swap(*std::move(bank));
+}
+
+void ServedMemory::Tokens(const MemoryKey& key, TokensDone done) {
+  // Shared, because the queue may refuse the task and then takes nothing.
+  auto callback = std::make_shared<TokensDone>(std::move(done));
+  const bool queued = disk_work_.TryPush([this, key, callback] {
+    const absl::StatusOr<ReferenceText> reference = store_->Text(key);
+    if (!reference.ok()) return (*callback)(reference.status());
+    std::vector<int32_t> ids = model_.tokenizer->Encode(
+        reference->text, {.add_special_tokens = false, .parse_special_tokens = false});
+    ids.resize(std::min(ids.size(), static_cast<size_t>(model_.reference_tokens)));
+    (*callback)(std::move(ids));
+  });
+  if (!queued) (*callback)(absl::ResourceExhaustedError("too many references wait to be read"));
+}
+
+void ServedMemory::Keep(const MemoryKey& key, std::shared_ptr<const MemoryTensor> memory) {
+  loader_->Insert(key, memory);
+  if (taught_ == nullptr) return;
+  // When the queue is full, or the disk, the reference is encoded again some other time.
+  [[maybe_unused]] const bool queued = disk_work_.TryPush(
+      [this, key, memory] { (void)taught_->Encode(key, memory->tokens, memory->bytes); });
+}
+
+}  // namespace memory3
