@@ -38,6 +38,9 @@ void Take(v1::ChatChunk&& chunk, absl::Duration elapsed, Answer* answer) {
   for (v1::PositionLogprobs& position : *chunk.mutable_logprobs()) {
     answer->logprobs.push_back(std::move(position));
   }
+  for (v1::MemoryChunk& memories : *chunk.mutable_memory_chunks()) {
+    answer->memory_chunks.push_back(std::move(memories));
+  }
   if (chunk.finish_reason() != v1::FINISH_REASON_UNSPECIFIED) {
     answer->finish_reason = chunk.finish_reason();
   }
@@ -81,6 +84,12 @@ std::string DescribeStats(const Answer& answer) {
   if (usage.completion_tokens() > 1 && decode > absl::ZeroDuration()) {
     absl::StrAppendFormat(&text, ", then %.1f tokens/s",
                           (usage.completion_tokens() - 1) / absl::ToDoubleSeconds(decode));
+  }
+  if (usage.has_memory()) {
+    const v1::MemoryUsage& memory = usage.memory();
+    absl::StrAppendFormat(&text, "; %d memories in %d chunks, %d late, %d degraded, %.3g ms waited",
+                          memory.memories(), memory.chunks(), memory.late_chunks(),
+                          memory.degraded_chunks(), memory.wait_seconds() * 1e3);
   }
   return text + "]";
 }

@@ -22,6 +22,7 @@ struct Answer {
   v1::FinishReason finish_reason = v1::FINISH_REASON_UNSPECIFIED;
   v1::Usage usage;
   std::vector<v1::PositionLogprobs> logprobs;
+  std::vector<v1::MemoryChunk> memory_chunks;  // with memory_details
   // As this side saw it, the network included.
   absl::Duration time_to_first_token;
   absl::Duration time_to_last_token;

@@ -45,6 +45,16 @@ ABSL_FLAG(bool, ignore_eos, false, "Go on past the model's own end-of-text.");
 ABSL_FLAG(bool, logprobs, false, "Show the log probability of every token, on standard error.");
 ABSL_FLAG(absl::optional<int32_t>, top_logprobs, absl::nullopt,
           "Show that many alternatives at every position too, 0 to 20; implies --logprobs.");
+ABSL_FLAG(bool, no_memory, false, "Ask the plain decoder, without explicit memory.");
+ABSL_FLAG(
+    std::string, memory_policy, "",
+    "What an answer does when memories are not there in time: strict waits, deadline goes on. "
+    "Default: the server's.");
+ABSL_FLAG(bool, memory_required, false,
+          "Rather an error than an answer in which a chunk lacks its memories.");
+ABSL_FLAG(bool, show_memory, false,
+          "After each answer: the memories of every chunk, with the reference texts, on standard "
+          "error.");
 
 namespace memory3 {
 namespace {
@@ -65,6 +75,22 @@ absl::Status AddLogitBias(const std::string& item, v1::ChatRequest* request) {
         absl::StrCat("--logit_bias: \"", item, "\" is not ID:BIAS, like 17:-100"));
   }
   (*request->mutable_logit_bias())[id] = bias;
+  return absl::OkStatus();
+}
+
+absl::Status SetMemory(v1::ChatRequest* request) {
+  if (absl::GetFlag(FLAGS_no_memory)) request->set_use_memory(false);
+  if (absl::GetFlag(FLAGS_memory_required)) request->set_memory_required(true);
+  if (absl::GetFlag(FLAGS_show_memory)) request->set_memory_details(true);
+  const std::string policy = absl::GetFlag(FLAGS_memory_policy);
+  if (policy == "strict") {
+    request->set_memory_policy(v1::MEMORY_POLICY_STRICT);
+  } else if (policy == "deadline") {
+    request->set_memory_policy(v1::MEMORY_POLICY_DEADLINE);
+  } else if (!policy.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--memory_policy: must be strict or deadline, got ", policy));
+  }
   return absl::OkStatus();
 }
 
@@ -106,6 +132,7 @@ absl::StatusOr<v1::ChatRequest> RequestFromFlags() {
   for (const std::string& item : absl::GetFlag(FLAGS_logit_bias)) {
     M3_RETURN_IF_ERROR(AddLogitBias(item, &request));
   }
+  M3_RETURN_IF_ERROR(SetMemory(&request));
   return request;
 }
 

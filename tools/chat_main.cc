@@ -19,6 +19,7 @@
 #include "memory3/v1/model.grpc.pb.h"
 #include "tools/chat_answer.h"
 #include "tools/chat_flags.h"
+#include "tools/chat_memory.h"
 #include "tools/chat_session.h"
 #include "tools/interrupts.h"
 #include "tools/rpc_client.h"
@@ -50,6 +51,7 @@ Asks a memory3-server and prints the answer as it is written. Ctrl-C cancels the
   memory3-chat --message "Why?" --system "Answer like a pirate."
   memory3-chat --prompt "Once upon a time"      raw text to continue, no chat template
   memory3-chat <question.txt                    the question from a file (with --raw: a raw text)
+  memory3-chat --show_memory Who was Ada?       with the references each chunk of the answer saw
   memory3-chat --list_models                    what is served
 
 Flags that say how to sample are sent only when given; the server's defaults hold for the others.
@@ -74,7 +76,7 @@ int ListModels(const std::shared_ptr<grpc::Channel>& channel) {
 }
 
 // Prints the answer as it comes, then what else is to be told about it.
-Answer AskAndPrint(v1::ChatService::Stub& stub, Interrupts& interrupts,
+Answer AskAndPrint(v1::ChatService::Stub& stub, ReferenceTexts& texts, Interrupts& interrupts,
                    const v1::ChatRequest& request) {
   const double seconds = absl::GetFlag(FLAGS_timeout);
   const absl::Duration timeout = seconds > 0 ? absl::Seconds(seconds) : absl::InfiniteDuration();
@@ -84,6 +86,7 @@ Answer AskAndPrint(v1::ChatService::Stub& stub, Interrupts& interrupts,
   });
   std::cout << std::endl;
   if (!answer.logprobs.empty()) std::cerr << DescribeLogprobs(answer.logprobs);
+  if (!answer.memory_chunks.empty()) std::cerr << DescribeMemories(answer.memory_chunks, texts);
   if (answer.interrupted) {
     std::cerr << "[cancelled]\n";
   } else if (!answer.status.ok()) {
@@ -95,7 +98,7 @@ Answer AskAndPrint(v1::ChatService::Stub& stub, Interrupts& interrupts,
 }
 
 int Converse(const std::shared_ptr<grpc::Channel>& channel, v1::ChatService::Stub& stub,
-             Interrupts& interrupts, v1::ChatRequest request) {
+             ReferenceTexts& texts, Interrupts& interrupts, v1::ChatRequest request) {
   const bool raw = absl::GetFlag(FLAGS_raw);
   grpc::ClientContext context;
   v1::GetModelRequest get;
@@ -110,7 +113,7 @@ int Converse(const std::shared_ptr<grpc::Channel>& channel, v1::ChatService::Stu
             << " tokens. /help lists the commands.\n";
   ChatSession session(
       std::move(request), absl::GetFlag(FLAGS_system), raw,
-      [&](const v1::ChatRequest& next) { return AskAndPrint(stub, interrupts, next); });
+      [&](const v1::ChatRequest& next) { return AskAndPrint(stub, texts, interrupts, next); });
   session.Run(std::cin, std::cout);
   return 0;
 }
@@ -152,7 +155,10 @@ int Run(const std::vector<char*>& words) {
   }
   if (list) return ListModels(channel);
   const std::unique_ptr<v1::ChatService::Stub> stub = v1::ChatService::NewStub(channel);
-  if (!text->has_value()) return Converse(channel, *stub, interrupts, *std::move(request));
+  ReferenceTexts texts(channel);
+  if (!text->has_value()) {
+    return Converse(channel, *stub, texts, interrupts, *std::move(request));
+  }
 
   if (absl::GetFlag(FLAGS_raw) || absl::GetFlag(FLAGS_prompt).has_value()) {
     request->set_prompt(**text);
@@ -166,7 +172,7 @@ int Run(const std::vector<char*>& words) {
     user->set_role(v1::ROLE_USER);
     user->set_content(**text);
   }
-  const Answer answer = AskAndPrint(*stub, interrupts, *request);
+  const Answer answer = AskAndPrint(*stub, texts, interrupts, *request);
   if (answer.interrupted) return kInterruptedStatus;
   return answer.status.ok() ? 0 : 1;
 }

@@ -57,7 +57,11 @@ TEST_F(ChatFlagsTest, EveryFlagReachesItsField) {
                                                        {"stop", "\\n,a\\x2c b"},
                                                        {"stop_token_ids", "5,6"},
                                                        {"ignore_eos", "true"},
-                                                       {"top_logprobs", "7"}};
+                                                       {"top_logprobs", "7"},
+                                                       {"no_memory", "true"},
+                                                       {"memory_policy", "strict"},
+                                                       {"memory_required", "true"},
+                                                       {"show_memory", "true"}};
   for (const auto& [name, value] : flags) Set(name, value);
   const auto request = RequestFromFlags();
   ASSERT_TRUE(request.ok());
@@ -80,11 +84,19 @@ TEST_F(ChatFlagsTest, EveryFlagReachesItsField) {
   EXPECT_TRUE(request->ignore_eos());
   EXPECT_TRUE(request->logprobs());
   EXPECT_EQ(request->top_logprobs(), 7);
+  // That two of them contradict each other is the server's to say.
+  EXPECT_TRUE(request->has_use_memory() && !request->use_memory());
+  EXPECT_EQ(request->memory_policy(), v1::MEMORY_POLICY_STRICT);
+  EXPECT_TRUE(request->memory_required());
+  EXPECT_TRUE(request->memory_details());
 }
 
 TEST_F(ChatFlagsTest, MalformedListsAreRefusedByFlag) {
-  const std::pair<const char*, const char*> flags[] = {
-      {"logit_bias", "17"}, {"logit_bias", "x:1"}, {"stop_token_ids", "eos"}, {"stop", "\\q"}};
+  const std::pair<const char*, const char*> flags[] = {{"logit_bias", "17"},
+                                                       {"logit_bias", "x:1"},
+                                                       {"stop_token_ids", "eos"},
+                                                       {"stop", "\\q"},
+                                                       {"memory_policy", "never"}};
   for (const auto& [name, value] : flags) {
     const absl::FlagSaver saver;
     Set(name, value);

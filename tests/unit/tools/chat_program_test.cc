@@ -69,6 +69,19 @@ TEST_F(ChatProgramTest, ErrorsArePlainAndEndWithOne) {
   EXPECT_EQ(Chat({"--target=unix:/does/not/exist", "a"}).status, 1);  // no server
 }
 
+TEST_F(ChatProgramTest, ShowsTheMemoriesBehindAnAnswerOnStandardError) {
+  v1::MemoryChunk chunk;
+  chunk.add_memories()->set_memory_id(4);
+  server_.service.memory_chunks = {chunk};
+  server_.bank.references[4].set_text("The sky scatters blue.");
+  const FinishedProgram chat = Chat({"--show_memory", "--memory_policy=strict", "why?"});
+  EXPECT_EQ(chat.status, 0) << chat.err;
+  EXPECT_EQ(chat.out, "Once upon\n");
+  EXPECT_THAT(chat.err, HasSubstr("The sky scatters blue."));
+  EXPECT_TRUE(server_.service.last_request().memory_details());
+  EXPECT_EQ(server_.service.last_request().memory_policy(), v1::MEMORY_POLICY_STRICT);
+}
+
 TEST_F(ChatProgramTest, ListsModelsAndHelps) {
   const FinishedProgram list = Chat({"--wait_ready=60", "--list_models"});
   EXPECT_EQ(list.status, 0) << list.err;

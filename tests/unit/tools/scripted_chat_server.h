@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/mutex.h"
+#include "memory3/v1/bank.grpc.pb.h"
 #include "memory3/v1/chat.grpc.pb.h"
 #include "memory3/v1/model.grpc.pb.h"
 
@@ -22,6 +24,7 @@ namespace memory3 {
 class ScriptedChatService : public v1::ChatService::Service {
  public:
   std::vector<std::string> answer;
+  std::vector<v1::MemoryChunk> memory_chunks;  // in the first chunk
   grpc::Status status;
   std::atomic<bool> hang = false;
 
@@ -35,6 +38,7 @@ class ScriptedChatService : public v1::ChatService::Service {
       v1::ChatChunk chunk;
       chunk.set_delta(answer[i]);
       chunk.add_token_ids(static_cast<int32_t>(i));
+      if (i == 0) chunk.mutable_memory_chunks()->Add(memory_chunks.begin(), memory_chunks.end());
       if (i + 1 == answer.size() && status.ok() && !hang) {
         chunk.set_finish_reason(v1::FINISH_REASON_STOP);
         chunk.mutable_usage()->set_completion_tokens(static_cast<int32_t>(answer.size()));
@@ -71,6 +75,22 @@ class ScriptedModelService : public v1::ModelService::Service {
   }
 };
 
+// Knows the references it is given, by id, and counts how often it is asked.
+class ScriptedBankService : public v1::BankService::Service {
+ public:
+  std::map<uint64_t, v1::Reference> references;
+  std::atomic<int> calls = 0;
+
+  grpc::Status GetReference(grpc::ServerContext*, const v1::GetReferenceRequest* request,
+                            v1::Reference* response) override {
+    ++calls;
+    const auto found = references.find(request->memory_id());
+    if (found == references.end()) return {grpc::StatusCode::NOT_FOUND, "deleted"};
+    *response = found->second;
+    return grpc::Status::OK;
+  }
+};
+
 // Listens on a free loopback port for as long as it lives.
 class ScriptedChatServer {
  public:
@@ -80,6 +100,7 @@ class ScriptedChatServer {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service);
     builder.RegisterService(&models);
+    builder.RegisterService(&bank);
     server_ = builder.BuildAndStart();
   }
   ~ScriptedChatServer() { server_->Shutdown(); }
@@ -89,6 +110,7 @@ class ScriptedChatServer {
 
   ScriptedChatService service;
   ScriptedModelService models;
+  ScriptedBankService bank;
 
  private:
   int port_ = 0;
