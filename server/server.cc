@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -13,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "common/health_service.h"
 #include "common/http_endpoint.h"
+#include "common/port_file.h"
 #include "common/version.h"
 #include "engine/base/status_macros.h"
 #include "server/front.h"
@@ -103,7 +103,8 @@ class Server::Impl {
                               {"port", unix_socket ? 0 : ports[i]}});
     }
     M3_RETURN_IF_ERROR(StartHttp());
-    return WritePortFile();
+    return options_.port_file.empty() ? absl::OkStatus()
+                                      : WritePortFile(options_.port_file, grpc_port_);
   }
 
   absl::Status LoadModel() {
@@ -156,18 +157,6 @@ class Server::Impl {
         "listening",
         {{"service", "http"}, {"address", options_.metrics_address}, {"port", http_->port()}});
     return absl::OkStatus();
-  }
-
-  absl::Status WritePortFile() {
-    if (options_.port_file.empty()) return absl::OkStatus();
-    // Renamed into place, so that whoever waits for the file finds the whole number in it.
-    const std::filesystem::path partial = absl::StrCat(options_.port_file.string(), ".partial");
-    std::ofstream(partial) << grpc_port_ << "\n";
-    std::error_code error;
-    std::filesystem::rename(partial, options_.port_file, error);
-    if (!error) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("--port_file: ", options_.port_file.string(), ": ", error.message()));
   }
 
   void LogSummary(absl::Duration load_time) {
