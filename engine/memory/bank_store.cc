@@ -16,10 +16,19 @@ absl::Status NotOpen(const MemoryKey& key) {
 }  // namespace
 
 BankStore::BankStore(std::shared_ptr<const Bank> bank, std::shared_ptr<TaughtLog> taught)
-    : shape_(bank->manifest().shape), taught_(std::move(taught)), newest_(std::move(bank)) {}
+    : shape_(bank->manifest().shape), taught_(std::move(taught)) {
+  Bind(*bank);
+  newest_ = std::move(bank);
+}
+
+void BankStore::Bind(const Bank& bank) {
+  // Refused or not: the log does not know ids of a bank that is not bound to it.
+  if (taught_ != nullptr) (void)taught_->Bind(bank.manifest());
+}
 
 void BankStore::Swap(std::shared_ptr<const Bank> bank) {
   M3_CHECK(bank->manifest().shape == shape_);
+  Bind(*bank);
   MutexLock lock(mutex_);
   before_ = std::exchange(newest_, std::move(bank));
 }

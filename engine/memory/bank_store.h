@@ -19,10 +19,12 @@ namespace memory3 {
 // Thread-safe.
 class BankStore : public MemoryStore {
  public:
-  // `taught` may be null: nothing can be taught. Both fit the model (CheckBankFitsModel).
+  // `taught` may be null: nothing can be taught. Both fit the model (CheckBankFitsModel) and, to be
+  // asked before, each other (TaughtLog::Bind): what a log says of another bank is not applied.
   BankStore(std::shared_ptr<const Bank> bank, std::shared_ptr<TaughtLog> taught);
 
-  // A new version of the bank; the one before stays for the sequences that use it, older ones go.
+  // Waits for the disk. A new version of the bank; the one before stays for the sequences that use
+  // it, older ones go.
   void Swap(std::shared_ptr<const Bank> bank);
 
   const MemoryShape& shape() const override { return shape_; }
@@ -34,6 +36,7 @@ class BankStore : public MemoryStore {
   absl::StatusOr<ReferenceText> Text(const MemoryKey& key) const;
 
  private:
+  void Bind(const Bank& bank);
   std::shared_ptr<const Bank> BankOf(uint64_t epoch) const;  // null: not open
 
   const MemoryShape shape_;

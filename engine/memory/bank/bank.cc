@@ -36,6 +36,22 @@ absl::Status ReadExactly(const RecordFile& file, int64_t offset, absl::Span<uint
   return absl::OkStatus();
 }
 
+// A file in the index folder that nobody vouches for would be taken for a part of the index.
+absl::Status RefuseStrangers(const std::filesystem::path& index, const BankManifest& manifest) {
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(index, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = absl::StrCat(kIndexFolder, "/", entry->path().filename().string());
+    if (std::any_of(manifest.files.begin(), manifest.files.end(),
+                    [&](const BankFile& file) { return file.name == name; })) {
+      continue;
+    }
+    return absl::DataLossError(
+        absl::StrCat(entry->path().string(), ": is not in the bank's manifest"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Bank>> Bank::Open(const std::filesystem::path& dir) {
@@ -89,7 +105,7 @@ absl::Status Bank::CheckFiles() const {
       return absl::DataLossError(absl::StrCat(path.string(), ": its checksum is wrong"));
     }
   }
-  if (has_table && has_texts && has_offsets) return absl::OkStatus();
+  if (has_table && has_texts && has_offsets) return RefuseStrangers(index_dir(), manifest_);
   return absl::DataLossError(
       absl::StrCat((dir_ / kManifestFile).string(), ": does not list table, texts and offsets"));
 }

@@ -17,7 +17,7 @@
 namespace memory3 {
 namespace {
 
-constexpr size_t kDigestBlock = size_t{1} << 20;
+constexpr size_t kDigestBlock = size_t{1} << 17;
 // What a name ends in while its file is being written.
 constexpr char kTemporarySuffix[] = ".tmp";
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/string_views.h"
+#include "engine/memory/bank/record_size.h"
 
 namespace memory3 {
 namespace {
@@ -20,7 +21,7 @@ constexpr absl::string_view kTitle = "memory3-bank";
 constexpr int kFingerprintDigits = 32;
 // Bounds that keep every product inside 64 bits.
 constexpr int64_t kMaxShapeNumber = 1 << 20;
-constexpr int64_t kMaxCount = int64_t{1} << 40;
+constexpr int64_t kMaxCount = int64_t{1} << 30;
 constexpr int64_t kMaxRecordBytes = int64_t{1} << 32;
 
 std::string Hex(uint64_t number) { return absl::StrFormat("%016x", number); }
@@ -92,6 +93,10 @@ absl::Status ReadShape(ManifestReader& reader, MemoryShape& shape) {
     return reader.Damaged(absl::StrCat("dtype must be BF16 or F32, got ", dtype));
   }
   shape.dtype = dtype == "F32" ? DType::kF32 : DType::kBF16;
+  const double elements = 2.0 * shape.layers * shape.kv_heads * shape.kept_tokens * shape.head_dim;
+  if (elements * SizeOf(shape.dtype) > static_cast<double>(kMaxRecordBytes)) {
+    return reader.Damaged(absl::StrCat("memories of ", Describe(shape), " are too large"));
+  }
   return absl::OkStatus();
 }
 
@@ -152,18 +157,21 @@ absl::StatusOr<BankManifest> ParseManifest(std::string_view text, std::string_vi
   }
   manifest.model_fingerprint = std::string(fingerprint);
   M3_RETURN_IF_ERROR(ReadShape(reader, manifest.shape));
-  M3_ASSIGN_OR_RETURN(manifest.record_bytes, reader.Number("record_bytes", 1, kMaxRecordBytes));
+  const int64_t record_bytes = RecordBytes(manifest.shape);
+  M3_ASSIGN_OR_RETURN(manifest.record_bytes,
+                      reader.Number("record_bytes", record_bytes, record_bytes));
   M3_ASSIGN_OR_RETURN(manifest.count, reader.Number("count", 0, kMaxCount));
   M3_ASSIGN_OR_RETURN(manifest.records_per_file, reader.Number("records_per_file", 1, kMaxCount));
   M3_ASSIGN_OR_RETURN(const absl::string_view embedder, reader.Value("embedder"));
   manifest.embedder = std::string(embedder);
   M3_RETURN_IF_ERROR(ReadFiles(reader, manifest.files));
   if (!reader.NextIs("checksum")) return reader.Damaged("has a line that does not belong there");
-  if (manifest.record_bytes < manifest.shape.bytes()) {
-    return reader.Damaged("record_bytes is less than the shape needs");
-  }
+  // Whatever else a line could hide: repeated lines, spaces, another spelling of a number.
+  if (FormatManifest(manifest) != text) return reader.Damaged("is not spelled as it must be");
   return manifest;
 }
+
+uint64_t BankIdentity(const BankManifest& manifest) { return ChecksumOf(FormatManifest(manifest)); }
 
 std::string RecordFileName(int64_t index) { return absl::StrFormat("records-%05d.bin", index); }
 

@@ -44,6 +44,9 @@ std::string FormatManifest(const BankManifest& manifest);
 // Unimplemented for another format version.
 absl::StatusOr<BankManifest> ParseManifest(std::string_view text, std::string_view source);
 
+// Tells two banks apart that have the same epoch: XXH3-64 of the whole MANIFEST.
+uint64_t BankIdentity(const BankManifest& manifest);
+
 // Name of record file `index`: "records-00000.bin".
 std::string RecordFileName(int64_t index);
 

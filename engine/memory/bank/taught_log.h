@@ -5,8 +5,8 @@
 //   records.bin   records as in a bank; an entry names its place, tokens and checksum
 //
 // The first line names the format and the model. A record is written and synced before its entry,
-// an entry before the call returns. A last line that is not whole, or fails its checksum, was never
-// promised to anyone: opening for writing cuts it off. A damaged line before the last is DataLoss.
+// an entry before the call returns. A last line that a crash left half-written was never promised
+// to anyone: opening for writing cuts it off. Any other damage is DataLoss.
 #ifndef MEMORY3_ENGINE_MEMORY_BANK_TAUGHT_LOG_H_
 #define MEMORY3_ENGINE_MEMORY_BANK_TAUGHT_LOG_H_
 
@@ -25,8 +25,11 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/base/mutex.h"
+#include "engine/memory/bank/append_file.h"
+#include "engine/memory/bank/manifest.h"
 #include "engine/memory/bank/record_place.h"
 #include "engine/memory/bank/reference_text.h"
+#include "engine/memory/bank/taught_entry.h"
 #include "engine/memory/memory_id.h"
 #include "engine/model/memory_config.h"
 
@@ -35,40 +38,38 @@ namespace memory3 {
 inline constexpr char kTaughtLogFile[] = "LOG";
 inline constexpr char kTaughtRecordsFile[] = "records.bin";
 
-struct TaughtEntry {
-  enum class Kind { kAdd, kEncode, kDelete };
-  Kind kind = Kind::kAdd;
-  MemoryKey key;            // kAdd: epoch 0, for taught references outlive banks
-  ReferenceText reference;  // kAdd
-  // kAdd, and kEncode: the first memory of a bank's reference that had a text only.
-  int64_t record = -1;
-  int tokens = 0;
-  uint32_t checksum = 0;
-};
-
 // Follows a log that another process writes.
 class TaughtLogReader {
  public:
   // The folder need not exist yet: then there are no entries.
   explicit TaughtLogReader(std::filesystem::path dir) : dir_(std::move(dir)) {}
 
-  // Appends the whole entries that came since the last call. DataLoss for a damaged line that is
-  // not the last one, FailedPrecondition when the log is another model's than at the first call.
+  // Appends the whole entries that came since the last call, and reads no more than those. DataLoss
+  // for damage, FailedPrecondition when another log has taken the place of the one followed.
   absl::Status Poll(std::vector<TaughtEntry>* entries);
-  const std::string& model_fingerprint() const { return model_fingerprint_; }  // empty: none yet
-  // Bytes of whole lines read so far.
+  const std::string& model_fingerprint() const { return header_.model_fingerprint; }  // or empty
+  // Banks that entries are about.
+  const std::vector<TaughtBank>& banks() const { return banks_; }
+  // Bytes and lines read so far.
   int64_t position() const { return position_; }
+  int64_t lines() const { return lines_; }
+  const TaughtHeader& header() const { return header_; }  // once lines() > 0
 
  private:
-  absl::Status ParseHeader(std::string_view line);
+  // Takes the whole lines at the front of `text`, which is read from position_ on and ends with the
+  // file if `to_end`.
+  absl::Status Take(std::string_view text, bool to_end, std::vector<TaughtEntry>* entries);
 
   const std::filesystem::path dir_;
-  std::string model_fingerprint_;
+  uint64_t inode_ = 0;  // of the log followed
+  TaughtHeader header_;
+  std::vector<TaughtBank> banks_;
   int64_t position_ = 0;
-  bool has_header_ = false;
+  int64_t lines_ = 0;
 };
 
-// The one writer. Thread-safe; Add, Encode and Delete wait for the disk.
+// The one writer. Thread-safe. Bind, Add, Encode and Delete wait for the disk; the other calls
+// never wait for them.
 class TaughtLog {
  public:
   // Makes the folder if there is none. FailedPrecondition when it belongs to another model, and
@@ -76,11 +77,17 @@ class TaughtLog {
   static absl::StatusOr<std::unique_ptr<TaughtLog>> Open(const std::filesystem::path& dir,
                                                          std::string_view model_fingerprint,
                                                          const MemoryShape& shape);
-  ~TaughtLog();
   TaughtLog(const TaughtLog&) = delete;
   TaughtLog& operator=(const TaughtLog&) = delete;
 
-  // `record`: RecordBytes of the tensor. Returns the new id, at least kFirstTaughtId.
+  // Ids of a bank mean nothing without it: binds this bank to its epoch, for good. Encode and
+  // Delete refuse, and Place and IsDeleted do not know, ids of an epoch whose bank was not bound by
+  // this object. FailedPrecondition, saying both sides, when the log is about another bank of that
+  // epoch.
+  absl::Status Bind(const BankManifest& bank);
+
+  // `tokens` and `record` as of MemoryTensor. InvalidArgument for a record of another size or a
+  // text that is too long. Returns the new id, at least kFirstTaughtId.
   absl::StatusOr<MemoryId> Add(const ReferenceText& reference, int tokens,
                                absl::Span<const uint8_t> record);
   // The memory of a bank's reference that had none.
@@ -98,26 +105,45 @@ class TaughtLog {
   uint64_t entries() const;
 
  private:
-  TaughtLog() = default;
-  absl::Status Load();
-  void Apply(const TaughtEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<int64_t> AppendRecord(absl::Span<const uint8_t> record)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status AppendEntry(const TaughtEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Memory {
+    int64_t record = 0;
+    int tokens = 0;
+    uint32_t checksum = 0;
+  };
 
-  std::filesystem::path dir_;
-  std::string model_fingerprint_;
-  MemoryShape shape_;
+  TaughtLog(std::filesystem::path dir, std::string_view model_fingerprint,
+            const MemoryShape& shape);
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status CheckHeader(const TaughtHeader& header) const;
+  // What follows the last whole line, if a crash explains it.
+  absl::Status CutTornTail(int64_t whole) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Record first, then the entry, then everybody may see it.
+  absl::Status AppendWithRecord(TaughtEntry entry, absl::Span<const uint8_t> record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status AppendLine(const TaughtLine& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status CheckBound(const MemoryKey& key) const;
+  void Apply(const TaughtEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  const std::filesystem::path dir_;
+  const std::string model_fingerprint_;
+  const MemoryShape shape_;
+  std::shared_ptr<const RecordFile> record_file_;  // set by Open
+
+  // Held while the disk is waited for; taken before mutex_.
+  Mutex write_mutex_;
+  std::optional<AppendFile> log_ ABSL_GUARDED_BY(write_mutex_);
+  std::optional<AppendFile> record_log_ ABSL_GUARDED_BY(write_mutex_);
+  int64_t lines_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  int64_t records_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  MemoryId next_id_ ABSL_GUARDED_BY(write_mutex_) = kFirstTaughtId;
+  absl::flat_hash_map<uint64_t, uint64_t> banks_ ABSL_GUARDED_BY(write_mutex_);  // by epoch
+
+  // Held for a look-up at most.
   mutable Mutex mutex_;
-  int log_fd_ ABSL_GUARDED_BY(mutex_) = -1;
-  int records_fd_ ABSL_GUARDED_BY(mutex_) = -1;
-  int64_t log_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t records_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t entries_ ABSL_GUARDED_BY(mutex_) = 0;
-  MemoryId next_id_ ABSL_GUARDED_BY(mutex_) = kFirstTaughtId;
-  std::shared_ptr<const RecordFile> record_file_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<uint64_t> bound_ ABSL_GUARDED_BY(mutex_);  // epochs
   absl::flat_hash_map<MemoryId, ReferenceText> texts_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<MemoryKey, TaughtEntry> memories_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<MemoryKey, Memory> memories_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<MemoryKey> deleted_ ABSL_GUARDED_BY(mutex_);
 };
 
