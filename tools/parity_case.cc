@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -77,6 +78,16 @@ absl::StatusOr<ReferenceMemory> ParseReference(const Json& json, const std::vect
   return reference;
 }
 
+absl::StatusOr<int> PositiveInt(const Json& config, const std::string& field,
+                                const std::string& file) {
+  const auto found = config.find(field);
+  if (found == config.end() || !found->is_number_integer() || found->get<int64_t>() < 1 ||
+      found->get<int64_t>() > std::numeric_limits<int>::max()) {
+    return Wrong(file, absl::StrCat("memory.", field, " must be a positive number"));
+  }
+  return found->get<int>();
+}
+
 // Everything a case with memory has beside the prompt.
 absl::Status ParseMemory(const Json& json, const std::string& file, ParityCase* parity) {
   Json config = json.at("memory");
@@ -84,11 +95,8 @@ absl::Status ParseMemory(const Json& json, const std::string& file, ParityCase* 
   parity->memory_config = config.dump();
   M3_ASSIGN_OR_RETURN(parity->memory_layers, TokenIds(config, "memory_layers", file));
   M3_ASSIGN_OR_RETURN(parity->prefix_ids, TokenIds(json, "prefix_ids", file));
-  const auto chunk = config.find("chunk_tokens");
-  if (chunk == config.end() || !chunk->is_number_integer() || chunk->get<int64_t>() < 1) {
-    return Wrong(file, "memory.chunk_tokens must be a positive number");
-  }
-  parity->chunk_tokens = chunk->get<int>();
+  M3_ASSIGN_OR_RETURN(parity->chunk_tokens, PositiveInt(config, "chunk_tokens", file));
+  M3_ASSIGN_OR_RETURN(const int reference_tokens, PositiveInt(config, "reference_tokens", file));
   for (const char* field : {"references", "memory_sets"}) {
     if (json.contains(field) && json.at(field).is_array()) continue;
     return Wrong(file, absl::StrCat(field, " must be a list"));
@@ -96,6 +104,8 @@ absl::Status ParseMemory(const Json& json, const std::string& file, ParityCase* 
   for (const Json& reference : json.at("references")) {
     M3_ASSIGN_OR_RETURN(parity->references.emplace_back(),
                         ParseReference(reference, parity->memory_layers, file));
+    std::vector<int32_t>& tokens = parity->references.back().tokens;
+    tokens.resize(std::min<size_t>(tokens.size(), reference_tokens));
   }
   for (const Json& set : json.at("memory_sets")) {
     M3_ASSIGN_OR_RETURN(parity->memory_sets.emplace_back(),

@@ -28,7 +28,7 @@ struct ReferenceLayer {
 };
 
 struct ReferenceMemory {
-  std::vector<int32_t> tokens;         // of its text, without prefix
+  std::vector<int32_t> tokens;         // of its text, without prefix, cut to reference_tokens
   std::vector<ReferenceLayer> layers;  // in the order of the configuration's memory layers
 };
 

@@ -142,23 +142,26 @@ absl::StatusOr<std::vector<std::shared_ptr<const MemoryTensor>>> Encode(const Pa
 }
 
 // Encodes the case's references into the runner's slots of the same numbers.
-absl::Status WriteMemories(const ParityCase& parity, Runner& runner,
+absl::Status WriteMemories(const ParityCase& parity, Runner& runner, bool attach_listed,
                            absl::FunctionRef<absl::StatusOr<std::unique_ptr<Runner>>()> keep_all,
                            ParityResult* result) {
   M3_ASSIGN_OR_RETURN(std::vector<std::shared_ptr<const MemoryTensor>> memories,
                       Encode(parity, runner));
-  bool ties = false;
+  const auto attaches_listed = [&](const MemoryError& error) {
+    if (error.heads_with_other_tokens > 0) return attach_listed;
+    return error.ties > 0;
+  };
+  bool any = false;
   for (size_t i = 0; i < memories.size(); ++i) {
     result->memories.push_back(CompareMemory(static_cast<int>(i), parity.references[i],
                                              parity.memory_layers, *memories[i]));
-    ties |= result->memories.back().ties > 0;
+    any |= attaches_listed(result->memories.back());
   }
-  if (ties) {
+  if (any) {
     M3_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> dense, keep_all());
     M3_ASSIGN_OR_RETURN(const auto all, Encode(parity, *dense));
     for (size_t i = 0; i < memories.size(); ++i) {
-      const MemoryError& error = result->memories[i];
-      if (error.ties == 0 || error.heads_with_other_tokens > 0) continue;
+      if (!attaches_listed(result->memories[i])) continue;
       memories[i] = WithTokensOf(parity.references[i], *all[i], *memories[i]);
     }
   }
@@ -297,13 +300,13 @@ class ParitySequence {
 }  // namespace
 
 absl::StatusOr<ParityResult> RunParityCase(
-    const ParityCase& parity, Runner& runner,
+    const ParityCase& parity, Runner& runner, bool attach_listed,
     absl::FunctionRef<absl::StatusOr<std::unique_ptr<Runner>>()> keep_all) {
   M3_RETURN_IF_ERROR(CheckFits(parity, runner.info()));
   ParityResult result;
   if (parity.memory_enabled) {
     M3_RETURN_IF_ERROR(CheckReferences(parity, runner.info()));
-    M3_RETURN_IF_ERROR(WriteMemories(parity, runner, keep_all, &result));
+    M3_RETURN_IF_ERROR(WriteMemories(parity, runner, attach_listed, keep_all, &result));
   }
   ParitySequence sequence(parity, runner);
   M3_RETURN_IF_ERROR(sequence.RunPrompt(&result));

@@ -42,8 +42,9 @@ struct ParityResult {
 // in floating point keeps may be its rounding. Such ties count as equal, but the logits then depend
 // on the choice: to compare them, the case's own tokens are attached, with keys and values from
 // `keep_all`, which gives a runner of the same model that keeps every token. Called at most once.
+// With `attach_listed` so are the case's tokens of every memory that kept others.
 absl::StatusOr<ParityResult> RunParityCase(
-    const ParityCase& parity, Runner& runner,
+    const ParityCase& parity, Runner& runner, bool attach_listed,
     absl::FunctionRef<absl::StatusOr<std::unique_ptr<Runner>>()> keep_all);
 
 }  // namespace memory3
