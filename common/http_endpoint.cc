@@ -36,7 +36,7 @@ void WakeListener(const std::string& address, int port) {
   if (getaddrinfo(std::string(host).c_str(), std::to_string(port).c_str(), &hints, &target) != 0)
     return;
   const int connection = socket(target->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  connect(connection, target->ai_addr, target->ai_addrlen);
+  static_cast<void>(connect(connection, target->ai_addr, target->ai_addrlen));
   close(connection);
   freeaddrinfo(target);
 }

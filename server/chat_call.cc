@@ -26,12 +26,8 @@ absl::Status TooBusy(std::string_view what) {
 }  // namespace
 
 ChatCall::ChatCall(const Front& front, std::string_view method,
-                   grpc::CallbackServerContext* context, grpc::ByteBuffer request)
-    : front_(front),
-      method_(method),
-      context_(context),
-      request_(std::move(request)),
-      arrival_(absl::Now()) {
+                   grpc::CallbackServerContext* context, const grpc::ByteBuffer& request)
+    : front_(front), method_(method), context_(context), request_(request), arrival_(absl::Now()) {
   header_.id = front_.random->RequestId();
   header_.created_seconds = absl::ToUnixSeconds(arrival_);
 }

@@ -38,7 +38,7 @@ class ChatCall : public DispatchItem,
                  public std::enable_shared_from_this<ChatCall> {
  public:
   ChatCall(const Front& front, std::string_view method, grpc::CallbackServerContext* context,
-           grpc::ByteBuffer request);
+           const grpc::ByteBuffer& request);
 
   // Once, from the gRPC handler, on an object owned by a shared_ptr.
   void Begin();

@@ -13,7 +13,7 @@ namespace memory3 {
 namespace {
 
 // Events that waited behind a slow write leave in chunks of about this size.
-constexpr size_t kMaxChunkBytes = 32 * 1024;
+constexpr size_t kMaxChunkBytes = size_t{32} << 10;
 
 }  // namespace
 

@@ -15,8 +15,8 @@ namespace memory3 {
 class ChatStreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public ChatCall {
  public:
   ChatStreamReactor(const Front& front, grpc::CallbackServerContext* context,
-                    grpc::ByteBuffer request)
-      : ChatCall(front, "Chat", context, std::move(request)) {}
+                    const grpc::ByteBuffer& request)
+      : ChatCall(front, "Chat", context, request) {}
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override { Cancel(); }
@@ -43,8 +43,8 @@ class CompleteReactor final : public grpc::ServerUnaryReactor, public ChatCall {
  public:
   // `response` is gRPC's and lives as long as the call.
   CompleteReactor(const Front& front, grpc::CallbackServerContext* context,
-                  grpc::ByteBuffer request, grpc::ByteBuffer* response)
-      : ChatCall(front, "Complete", context, std::move(request)), response_(response) {}
+                  const grpc::ByteBuffer& request, grpc::ByteBuffer* response)
+      : ChatCall(front, "Complete", context, request), response_(response) {}
 
   void OnCancel() override { Cancel(); }
   void OnDone() override { End(); }

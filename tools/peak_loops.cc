@@ -57,7 +57,7 @@ void RunPortable(int64_t loops) {
   }
 }
 
-constexpr int64_t Flops(int products_per_instruction) {
+constexpr int64_t Flops(int64_t products_per_instruction) {
   return kSums * products_per_instruction * kFlopsPerMultiplyAdd;
 }
 

@@ -19,7 +19,7 @@ class Lookup {
 
   bool Has(absl::string_view name) const { return Find(name) != nullptr; }
 
-  absl::StatusOr<Tensor> Get(absl::string_view name, std::vector<int64_t> shape) {
+  absl::StatusOr<Tensor> Get(absl::string_view name, const std::vector<int64_t>& shape) {
     for (const SafetensorsFile& file : files_) {
       const auto unsupported = file.unsupported().find(name);
       if (unsupported != file.unsupported().end()) {
