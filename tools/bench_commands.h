@@ -11,6 +11,9 @@ namespace memory3 {
 // Drives an engine in this process.
 absl::Status BenchEngine(BenchReport* report);
 
+// Drives an engine with explicit memory in this process, against the same engine without.
+absl::Status BenchMemory(BenchReport* report);
+
 // Drives a running server over gRPC.
 absl::Status BenchServe(BenchReport* report);
 

@@ -10,24 +10,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/cpu_runner.h"
 #include "engine/engine.h"
-#include "engine/model/model_config.h"
-#include "engine/model/weights.h"
-#include "engine/text/tokenizer.h"
 #include "tools/bench_commands.h"
 #include "tools/bench_flags.h"
+#include "tools/bench_subject.h"
 #include "tools/bench_workload.h"
 #include "tools/engine_load.h"
 #include "tools/machine_ceiling.h"
 #include "tools/model_cost.h"
-
-ABSL_FLAG(std::string, model_dir, "", "Hugging Face model folder. Required.");
-ABSL_FLAG(std::vector<std::string>, batch, std::vector<std::string>({"1", "8", "16"}),
-          "Numbers of sequences that run together; a row for each.");
-ABSL_FLAG(std::string, dtype, "bf16", "Weights and KV cache: bf16 or f32.");
-ABSL_FLAG(int, threads, 0, "Compute threads; 0: one per core.");
-ABSL_FLAG(int, max_batch_tokens, 256, "Rows of one step: decoding sequences and prompt pieces.");
 
 namespace memory3 {
 namespace {
@@ -36,67 +26,6 @@ namespace {
 constexpr int kWarmUpTokens = 4;
 constexpr absl::Duration kReadTime = absl::Milliseconds(300);
 constexpr int kBytesPerGb = 1'000'000'000;
-
-struct Subject {
-  ModelConfig config;
-  DType dtype;
-  std::unique_ptr<Tokenizer> tokenizer;  // outlives the engine
-  std::unique_ptr<Engine> engine;
-};
-
-absl::StatusOr<DType> DTypeFromFlag() {
-  const std::string name = absl::GetFlag(FLAGS_dtype);
-  if (name == "bf16") return DType::kBF16;
-  if (name == "f32") return DType::kF32;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--dtype: must be bf16 or f32, got \"", name, "\""));
-}
-
-// KV cache for `sequences` of the benchmarked length and no more: a bench of a small machine must
-// not fail on memory it does not use.
-CpuRunnerOptions RunnerOptions(const ModelConfig& config, DType dtype, int sequences, int context) {
-  CpuRunnerOptions options;
-  options.dtype = dtype;
-  options.threads = absl::GetFlag(FLAGS_threads);
-  options.max_sequences = sequences;
-  options.max_context = context;
-  options.max_batch_rows = std::max(absl::GetFlag(FLAGS_max_batch_tokens), sequences);
-  const int64_t blocks = (context + options.kv_block_tokens - 1) / options.kv_block_tokens;
-  options.kv_cache_bytes =
-      sequences * blocks * options.kv_block_tokens * KvBytesPerToken(config, SizeOf(dtype));
-  return options;
-}
-
-absl::StatusOr<Subject> LoadSubject(int sequences, int context) {
-  const std::string folder = absl::GetFlag(FLAGS_model_dir);
-  if (folder.empty()) return absl::InvalidArgumentError("--model_dir: must be given");
-  if (absl::GetFlag(FLAGS_max_batch_tokens) < 1) {
-    return absl::InvalidArgumentError("--max_batch_tokens: must be positive");
-  }
-  Subject subject;
-  M3_ASSIGN_OR_RETURN(subject.dtype, DTypeFromFlag());
-  M3_ASSIGN_OR_RETURN(subject.config, LoadModelConfig(folder));
-  if (context > subject.config.max_context) {
-    return absl::InvalidArgumentError(absl::StrCat("--prompt and --generate need a context of ",
-                                                   context, " tokens; the model has ",
-                                                   subject.config.max_context));
-  }
-  M3_ASSIGN_OR_RETURN(subject.tokenizer, LoadTokenizer(folder));
-  M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(folder, subject.config));
-  const CpuRunnerOptions runner_options =
-      RunnerOptions(subject.config, subject.dtype, sequences, context);
-  M3_ASSIGN_OR_RETURN(std::unique_ptr<Runner> runner,
-                      CreateCpuRunner(subject.config, weights, runner_options));
-  EngineOptions options;
-  options.max_queued_requests = sequences;
-  options.max_queued_prompt_tokens = int64_t{sequences} * context;
-  options.max_batch_tokens = runner_options.max_batch_rows;
-  options.max_stream_events = context;
-  options.eos_tokens = subject.config.eos_tokens;
-  M3_ASSIGN_OR_RETURN(subject.engine,
-                      Engine::Create(options, std::move(runner), *subject.tokenizer));
-  return subject;
-}
 
 // Decode steps per second that reading the weights once, and every sequence's keys and values once,
 // would allow.
@@ -154,7 +83,7 @@ MachineCeiling BetterOf(const MachineCeiling& a, const MachineCeiling& b) {
           std::max(a.bf16_flops_per_second, b.bf16_flops_per_second)};
 }
 
-void AddRow(const Subject& subject, const MachineCeiling& ceiling, int batch,
+void AddRow(const BenchSubject& subject, const MachineCeiling& ceiling, int batch,
             const Measured& measured, Table* table) {
   const LoadSummary& summary = measured.summary;
   Cell roofline;
@@ -174,8 +103,8 @@ void AddRow(const Subject& subject, const MachineCeiling& ceiling, int batch,
   table->AddRow(std::move(row));
 }
 
-void AddNotes(const Subject& subject, const MachineCeiling& ceiling, BenchReport* report) {
-  const RunnerInfo& info = subject.engine->runner_info();
+void AddNotes(const BenchSubject& subject, const RunnerInfo& info, const MachineCeiling& ceiling,
+              BenchReport* report) {
   const ModelConfig& config = subject.config;
   report->notes = {
       {"model",
@@ -206,16 +135,18 @@ absl::Status BenchEngine(BenchReport* report) {
   M3_RETURN_IF_ERROR(CheckSharedFlags());
   M3_ASSIGN_OR_RETURN(const std::vector<int> batches,
                       PositiveNumbers("batch", absl::GetFlag(FLAGS_batch)));
-  M3_ASSIGN_OR_RETURN(const Subject subject,
-                      LoadSubject(*std::max_element(batches.begin(), batches.end()),
-                                  absl::GetFlag(FLAGS_prompt) + absl::GetFlag(FLAGS_generate)));
+  const int sequences = *std::max_element(batches.begin(), batches.end());
+  const int context = absl::GetFlag(FLAGS_prompt) + absl::GetFlag(FLAGS_generate);
+  M3_ASSIGN_OR_RETURN(BenchSubject subject, LoadBenchSubject(sequences, context, 0));
+  M3_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                      StartBenchEngine(subject, sequences, context, std::nullopt));
   MachineCeiling ceiling = MeasureMachineCeiling(absl::GetFlag(FLAGS_threads));
   SustainedRead read(absl::GetFlag(FLAGS_threads));
   std::vector<Measured> measured;
-  for (const int batch : batches) measured.push_back(Measure(*subject.engine, batch, read));
+  for (const int batch : batches) measured.push_back(Measure(*engine, batch, read));
   // What the machine reached at either end is what it can do; noise only takes away.
   ceiling = BetterOf(ceiling, MeasureMachineCeiling(absl::GetFlag(FLAGS_threads)));
-  AddNotes(subject, ceiling, report);
+  AddNotes(subject, engine->runner_info(), ceiling, report);
 
   std::vector<std::string> columns = {"batch"};
   for (std::string& column : LoadColumns()) columns.push_back(std::move(column));

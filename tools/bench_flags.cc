@@ -50,15 +50,19 @@ absl::StatusOr<std::vector<int>> PositiveNumbers(const std::string& flag,
   return numbers;
 }
 
-LoadSummary MedianRun(const std::function<std::vector<RequestSample>()>& load) {
-  std::vector<LoadSummary> runs;
-  for (int i = 0; i < absl::GetFlag(FLAGS_repeat); ++i) runs.push_back(Summarize(load()));
+LoadSummary MedianOf(std::vector<LoadSummary>& runs) {
   const auto middle = runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2);
   std::nth_element(runs.begin(), middle, runs.end(),
                    [](const LoadSummary& a, const LoadSummary& b) {
                      return a.output_tokens_per_second < b.output_tokens_per_second;
                    });
   return std::move(*middle);
+}
+
+LoadSummary MedianRun(const std::function<std::vector<RequestSample>()>& load) {
+  std::vector<LoadSummary> runs;
+  for (int i = 0; i < absl::GetFlag(FLAGS_repeat); ++i) runs.push_back(Summarize(load()));
+  return MedianOf(runs);
 }
 
 }  // namespace memory3

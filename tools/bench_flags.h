@@ -25,6 +25,9 @@ absl::Status CheckSharedFlags();
 absl::StatusOr<std::vector<int>> PositiveNumbers(const std::string& flag,
                                                  const std::vector<std::string>& values);
 
+// The one with the median output tokens/s; at least one.
+LoadSummary MedianOf(std::vector<LoadSummary>& runs);
+
 // Runs `load` --repeat times and returns the summary with the median output tokens/s.
 LoadSummary MedianRun(const std::function<std::vector<RequestSample>()>& load);
 

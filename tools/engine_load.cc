@@ -11,12 +11,14 @@
 namespace memory3 {
 namespace {
 
-GenerationRequest ToRequest(const PlannedRequest& planned, int index, uint64_t seed, int vocab) {
+GenerationRequest ToRequest(const PlannedRequest& planned, int index, uint64_t seed, int vocab,
+                            const MemoryRequest& memory) {
   GenerationRequest request;
   request.prompt = RandomPrompt(seed, index, planned.prompt_tokens, vocab);
   request.sampling.temperature = 0;
   request.max_tokens = planned.generate_tokens;
   request.ignore_eos = true;
+  request.memory = memory;
   return request;
 }
 
@@ -27,6 +29,7 @@ bool Drain(GenerationStream& stream, RequestSample* sample) {
       sample->arrivals.push_back({absl::Now(), static_cast<int>(event->tokens.size())});
     }
     if (!event->status.ok()) sample->error = absl::StatusCodeToString(event->status.code());
+    if (event->usage.has_value()) sample->memory_wait = event->usage->memory_wait;
     if (event->last()) return true;
   }
   return false;
@@ -35,14 +38,14 @@ bool Drain(GenerationStream& stream, RequestSample* sample) {
 }  // namespace
 
 std::vector<RequestSample> RunEngineLoad(Engine& engine, absl::Span<const PlannedRequest> plan,
-                                         uint64_t seed) {
+                                         uint64_t seed, const MemoryRequest& memory) {
   const int vocab = engine.runner_info().vocab;
   std::vector<RequestSample> samples(plan.size());
   std::vector<GenerationRequest> requests;
   for (size_t i = 0; i < plan.size(); ++i) {
     samples[i].prompt_tokens = plan[i].prompt_tokens;
     samples[i].arrivals.reserve(plan[i].generate_tokens);
-    requests.push_back(ToRequest(plan[i], static_cast<int>(i), seed, vocab));
+    requests.push_back(ToRequest(plan[i], static_cast<int>(i), seed, vocab, memory));
   }
 
   ActiveCount active;

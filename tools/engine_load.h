@@ -16,7 +16,7 @@ namespace memory3 {
 // Submits all requests at once (arrival times are not looked at) and returns their samples in the
 // same order. Prompts, sampling and lengths as RunGrpcLoad has them.
 std::vector<RequestSample> RunEngineLoad(Engine& engine, absl::Span<const PlannedRequest> plan,
-                                         uint64_t seed);
+                                         uint64_t seed, const MemoryRequest& memory = {});
 
 }  // namespace memory3
 

@@ -69,6 +69,7 @@ LoadSummary Summarize(absl::Span<const RequestSample> samples) {
   std::vector<const RequestSample*> finished;
   std::vector<double> ttft;
   std::vector<double> itl;
+  absl::Duration waited, taken;
   absl::Time start = absl::InfiniteFuture();
   absl::Time end = absl::InfinitePast();
   for (const RequestSample& sample : samples) {
@@ -82,6 +83,8 @@ LoadSummary Summarize(absl::Span<const RequestSample> samples) {
     end = std::max(end, sample.last());
     ttft.push_back(absl::ToDoubleSeconds(sample.first() - sample.start));
     AppendGaps(sample, &itl);
+    waited += sample.memory_wait;
+    taken += sample.last() - sample.start;
   }
   summary.finished = static_cast<int>(finished.size());
   summary.ttft = Percentiles(std::move(ttft));
@@ -90,6 +93,9 @@ LoadSummary Summarize(absl::Span<const RequestSample> samples) {
   summary.wall = end - start;
   summary.output_tokens_per_second =
       static_cast<double>(summary.output_tokens) / absl::ToDoubleSeconds(summary.wall);
+  if (taken > absl::ZeroDuration()) {
+    summary.memory_wait_share = absl::FDivDuration(waited, taken);
+  }
   SummarizePhases(finished, &summary);
   return summary;
 }
