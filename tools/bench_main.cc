@@ -104,7 +104,7 @@ HelpPage HelpFor(absl::string_view name) {
 std::string ForeignFlag(const Command& command) {
   for (const auto& [name, flag] : absl::GetAllFlags()) {
     if (flag->CurrentValue() == flag->DefaultValue()) continue;
-    const auto defines = [&file = flag->Filename()](absl::string_view source) {
+    const auto defines = [file = flag->Filename()](absl::string_view source) {
       return absl::EndsWith(file, source);
     };
     if (absl::c_any_of(command.sources, defines)) continue;

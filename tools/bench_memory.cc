@@ -11,8 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/status_macros.h"
+#include "engine/memory/bank/record_size.h"
 #include "engine/memory/memory_loader.h"
 #include "engine/memory/reader_factory.h"
+#include "engine/memory/record_buffers.h"
 #include "tools/bench_commands.h"
 #include "tools/bench_flags.h"
 #include "tools/bench_subject.h"
@@ -32,6 +34,7 @@ namespace {
 
 // Enough tokens to touch every buffer and wake every thread before measuring.
 constexpr int kWarmUpTokens = 4;
+constexpr int kFixedBuffers = 64;
 
 struct MemoryParts {
   std::unique_ptr<SyntheticBank> bank;
@@ -58,11 +61,17 @@ absl::StatusOr<MemoryParts> MakeMemoryParts(Runner& runner, int sequences) {
   M3_ASSIGN_OR_RETURN(parts.bank, SyntheticBank::Create(runner, absl::GetFlag(FLAGS_scratch_dir),
                                                         records, absl::GetFlag(FLAGS_seed)));
   parts.retriever = std::make_unique<RoundRobinRetriever>(records, info.memories_per_chunk);
-  M3_ASSIGN_OR_RETURN(MemoryReaderChoice choice, CreateMemoryReader({}));
+  MemoryLoaderOptions loader = {.host_cache_bytes = 0};
+  const int64_t record_bytes = RecordBytes(parts.bank->shape());
+  loader.buffers =
+      RecordBuffers::Create(record_bytes, LoaderBuffers(loader, record_bytes), kFixedBuffers);
+  MemoryReaderOptions reader;
+  reader.buffers = loader.buffers;
+  M3_ASSIGN_OR_RETURN(const RecordPlace first, parts.bank->Find({SyntheticBank::kEpoch, 0}));
+  M3_ASSIGN_OR_RETURN(MemoryReaderChoice choice, CreateMemoryReader(reader, first.file));
   parts.reader = std::move(choice.reader);
   parts.reader_line = std::move(choice.summary);
-  parts.loader = std::make_unique<MemoryLoader>(MemoryLoaderOptions{.host_cache_bytes = 0},
-                                                *parts.bank, *parts.reader, nullptr);
+  parts.loader = std::make_unique<MemoryLoader>(loader, *parts.bank, *parts.reader, nullptr);
   return parts;
 }
 

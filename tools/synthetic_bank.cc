@@ -3,33 +3,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/memory/bank/bank_files.h"
 #include "engine/memory/bank/record_checksum.h"
+#include "engine/memory/bank/record_size.h"
 #include "tools/bench_workload.h"
 
 namespace memory3 {
 namespace {
 
 constexpr int kDistinctMemories = 4;
-
-absl::Status FileError(const std::filesystem::path& path) {
-  return absl::UnavailableError(absl::StrCat(path.string(), ": ", std::strerror(errno)));
-}
-
-absl::Status WriteAll(int fd, absl::Span<const uint8_t> bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FileError(path);
-    bytes.remove_prefix(written);
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -64,15 +50,15 @@ SyntheticBank::~SyntheticBank() {
 absl::Status SyntheticBank::Write(absl::Span<const std::shared_ptr<const MemoryTensor>> memories,
                                   int records) {
   const int fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return FileError(path_);
+  if (fd < 0) return FileError(path_, "cannot be made");
   absl::Status status;
   for (int id = 0; id < records && status.ok(); ++id) {
     const absl::Span<const uint8_t> record = memories[id % memories.size()]->bytes;
     checksums_.push_back(RecordChecksum(id, tokens_, record));
-    status = WriteAll(fd, record, path_);
+    status = WriteAll(fd, {reinterpret_cast<const char*>(record.data()), record.size()}, path_);
   }
   // Out of the page cache, where a reader without O_DIRECT would find it.
-  if (status.ok() && fsync(fd) != 0) status = FileError(path_);
+  if (status.ok() && fsync(fd) != 0) status = FileError(path_, "cannot be synced");
   posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
   close(fd);
   return status;
