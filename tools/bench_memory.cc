@@ -137,7 +137,7 @@ absl::Status MeasureLead(int lead, absl::Span<const int> batches, BenchReport* r
                                                     .lead_tokens = lead}));
   std::vector<Setting> settings = {
       {"no memory", prompt, {}},
-      {"memory", prompt, {.enabled = true, .policy = MemoryPolicy::kStrict}}};
+      {"memory", prompt, {.enabled = true, .policy = MemoryPolicy::kStrict, .details = true}}};
   if (absl::GetFlag(FLAGS_text_in_prompt)) {
     settings.push_back({"text in prompt", prompt + references, {}});
   }
@@ -181,7 +181,7 @@ absl::Status BenchMemory(BenchReport* report) {
       "read from disk for it (strict policy, no host cache, no memory named twice in a run).",
       "text in prompt: the same number of references as text, in front of every prompt.",
       "output tok/s: generated tokens ÷ time from the first request to the last token, prompts "
-      "included. wait %: of the requests' time, stood still at boundaries.",
+      "included. wait %: of the time between first and last tokens, stood still at boundaries.",
       "TTFT: request to first token. ITL: token to token. Medians of runs, settings in turn."};
   return absl::OkStatus();
 }

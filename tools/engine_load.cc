@@ -29,7 +29,9 @@ bool Drain(GenerationStream& stream, RequestSample* sample) {
       sample->arrivals.push_back({absl::Now(), static_cast<int>(event->tokens.size())});
     }
     if (!event->status.ok()) sample->error = absl::StatusCodeToString(event->status.code());
-    if (event->usage.has_value()) sample->memory_wait = event->usage->memory_wait;
+    for (const ChunkReport& chunk : event->chunks) {
+      if (chunk.first_token >= sample->prompt_tokens) sample->memory_wait += chunk.wait_time;
+    }
     if (event->last()) return true;
   }
   return false;

@@ -84,7 +84,7 @@ LoadSummary Summarize(absl::Span<const RequestSample> samples) {
     ttft.push_back(absl::ToDoubleSeconds(sample.first() - sample.start));
     AppendGaps(sample, &itl);
     waited += sample.memory_wait;
-    taken += sample.last() - sample.start;
+    taken += sample.last() - sample.first();
   }
   summary.finished = static_cast<int>(finished.size());
   summary.ttft = Percentiles(std::move(ttft));

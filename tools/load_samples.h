@@ -24,7 +24,7 @@ struct RequestSample {
   absl::Time start;  // the request was about to be sent
   int prompt_tokens = 0;
   std::vector<TokenArrival> arrivals;  // in order
-  absl::Duration memory_wait;          // stood still at chunk boundaries, where known
+  absl::Duration memory_wait;          // stood still at boundaries of the answer, where known
   std::string error;                   // empty: finished; otherwise the status code's name
 
   int tokens() const;
@@ -47,7 +47,7 @@ struct LoadSummary {
   std::optional<double> decode_tokens_per_second;
   // Tokens a sequence has in its context in the middle of that time, prompt included, on average.
   double mean_decode_context = 0;
-  // Of the time that the requests took, the share they stood still waiting for memories.
+  // Of the time from first to last tokens, the share the answers stood still waiting for memories.
   double memory_wait_share = 0;
   Percentiles ttft{{}};  // seconds from a request's start to its first token
   Percentiles itl{{}};   // seconds between successive tokens; k that come together share their gap
