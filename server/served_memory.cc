@@ -42,6 +42,7 @@ absl::Status ServedMemory::Start() {
   if (!options_.taught_dir.empty()) {
     M3_ASSIGN_OR_RETURN(taught_,
                         TaughtLog::Open(options_.taught_dir, model_.fingerprint, model_.shape));
+    M3_RETURN_IF_ERROR(taught_->Bind(bank->manifest()));
   }
   std::shared_ptr<const RecordFile> probe;
   if (const absl::StatusOr<RecordPlace> first = bank->Place(0); first.ok()) probe = first->file;
@@ -100,9 +101,11 @@ void ServedMemory::TakeUpNewBank(Logger& log) {
   const uint64_t epoch = store_->epoch();
   if (manifest.ok() && manifest->epoch <= epoch) return;
   absl::StatusOr<std::shared_ptr<const Bank>> bank = OpenFitting(options_.bank, model_);
-  if (!bank.ok()) {
+  absl::Status fits = bank.status();
+  if (fits.ok() && taught_ != nullptr) fits = taught_->Bind((*bank)->manifest());
+  if (!fits.ok()) {
     refused_ = *text;
-    log.Error("the new bank is not taken up", {{"error", bank.status().message()}});
+    log.Error("the new bank is not taken up", {{"error", fits.message()}});
     return;
   }
   log.Info("bank swapped", {{"from_epoch", static_cast<int64_t>(epoch)},

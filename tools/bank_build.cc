@@ -37,6 +37,9 @@ ABSL_FLAG(uint64_t, epoch, 1, "build: version of the bank; a server swaps to a l
 ABSL_FLAG(
     bool, cold, false,
     "build: texts and index only; a memory is encoded when its reference is first retrieved.");
+ABSL_FLAG(int64_t, records_per_file, 0,
+          "build: memories in one file, the unit that a killed build goes on from; 0: 64 MiB's, "
+          "and at most 128 files.");
 ABSL_FLAG(bool, restart, false,
           "build: throw away an unfinished build of other inputs or options.");
 ABSL_FLAG(std::string, memory_config, "",
@@ -150,6 +153,11 @@ absl::Status BankBuild() {
     return absl::InvalidArgumentError("--epoch: must be at least 1 and below 2^63");
   }
   options.cold = absl::GetFlag(FLAGS_cold);
+  options.records_per_file = absl::GetFlag(FLAGS_records_per_file);
+  if (options.records_per_file < 0 || options.records_per_file > kMaxReferences) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--records_per_file: must be in [0, ", kMaxReferences, "]"));
+  }
   options.restart = absl::GetFlag(FLAGS_restart);
   M3_ASSIGN_OR_RETURN(IndexBuildOptions index, IndexOptionsFromFlags());
   options.index_options =

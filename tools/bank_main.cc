@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/flags/parse.h"
 #include "absl/status/status.h"
 #include "engine/base/flag_help.h"
 #include "tools/bank_commands.h"
@@ -52,7 +51,7 @@ int main(int argc, char** argv) {
   const memory3::HelpPage page = {memory3::kUsage,
                                   {"tools/bank_build.cc", "tools/bank_inspect.cc"}};
   if (memory3::PrintHelpIfAsked(argc, argv, page)) return 0;
-  const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> arguments = memory3::ParseFlagsOrExit(argc, argv);
   const absl::Status status = memory3::Run({arguments.begin() + 1, arguments.end()});
   return status.ok() ? 0 : memory3::Fail(status);
 }

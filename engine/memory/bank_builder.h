@@ -13,12 +13,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/memory/bank/manifest.h"
-#include "engine/memory/bank/record_table.h"
 #include "engine/memory/bank/texts_file.h"
+#include "engine/memory/texts_writer.h"
 #include "engine/runner/runner.h"
 #include "engine/text/tokenizer.h"
 
@@ -28,8 +29,9 @@ struct BankBuildOptions {
   std::filesystem::path input;  // file or folder: see reference_source.h
   std::filesystem::path out;    // must not exist
   uint64_t epoch = 1;
-  bool cold = false;     // texts and index only: memories are encoded on first retrieval
-  bool restart = false;  // throws away what an unfinished build with other options left
+  bool cold = false;             // texts and index only: memories are encoded on first retrieval
+  int64_t records_per_file = 0;  // 0: RecordsPerFile
+  bool restart = false;          // throws away what an unfinished build with other options left
   std::string model_fingerprint;
   std::string index_options;  // whatever decides the index's bytes, as text
 };
@@ -55,24 +57,30 @@ class BankBuilder {
   // Everything passed must outlive the builder. The runner was made with memory, in bf16.
   BankBuilder(const BankBuildOptions& options, const BankBuildHooks& hooks, Runner& runner,
               const Tokenizer& tokenizer);
+  ~BankBuilder();
+  BankBuilder(const BankBuilder&) = delete;
+  BankBuilder& operator=(const BankBuilder&) = delete;
 
-  // AlreadyExists when `out` does, FailedPrecondition when OUT.partial is of another build,
-  // InvalidArgument naming the input's file and line.
+  // Once. AlreadyExists when `out` does, FailedPrecondition when OUT.partial is of another build or
+  // another process builds there, InvalidArgument naming the input's file and line.
   absl::StatusOr<BankBuildResult> Build();
 
  private:
+  // Nobody else may build in the folder while this object lives.
+  absl::Status Lock();
   absl::Status WriteTexts();
+  absl::Status AddDocuments(TextsWriter& writer);
+  std::string Describe() const;
   // Refuses to go on with what another build left, or throws it away.
   absl::Status ClaimFolder(const std::string& description);
   absl::Status WriteRecords();
-  absl::StatusOr<RecordTable> FinishedRecords(int64_t file) const;
-  absl::StatusOr<RecordTable> EncodeRecords(int64_t file);
+  absl::Status Encode(int64_t first, int64_t count,
+                      std::vector<std::shared_ptr<const MemoryTensor>>* memories);
   absl::Status WriteIndex();
   absl::Status Publish();
   absl::Status ListFiles();
-
-  std::filesystem::path PartPath(int64_t file) const;
-  int64_t RecordsInFile(int64_t file) const;
+  // Removes what is not listed: parts, and what killed builds left half-written.
+  absl::Status RemoveUnlisted() const;
   void Progress(std::string_view stage, int64_t done, int64_t total) const;
 
   const BankBuildOptions& options_;
@@ -82,7 +90,8 @@ class BankBuilder {
   const std::filesystem::path folder_;  // OUT.partial
   BankBuildResult result_;
   std::unique_ptr<const TextsFile> texts_;
-  int64_t encoded_before_ = 0;  // references whose records are done, for the progress
+  std::string texts_digest_;
+  int lock_fd_ = -1;
 };
 
 }  // namespace memory3

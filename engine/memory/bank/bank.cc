@@ -1,9 +1,6 @@
 #include "engine/memory/bank/bank.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <string>
 
@@ -23,18 +20,6 @@ constexpr int64_t kMaxManifestBytes = int64_t{64} << 20;
 constexpr absl::string_view kRecordPrefix = "records-";
 
 bool IsRecordFile(const BankFile& file) { return absl::StartsWith(file.name, kRecordPrefix); }
-
-absl::Status ReadExactly(const RecordFile& file, int64_t offset, absl::Span<uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t got = pread(file.fd(), bytes.data(), bytes.size(), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError(file.path(), "cannot be read");
-    if (got == 0) return absl::DataLossError(absl::StrCat(file.path().string(), ": ends early"));
-    bytes.remove_prefix(got);
-    offset += got;
-  }
-  return absl::OkStatus();
-}
 
 // A file in the index folder that nobody vouches for would be taken for a part of the index.
 absl::Status RefuseStrangers(const std::filesystem::path& index, const BankManifest& manifest) {
@@ -111,6 +96,14 @@ absl::Status Bank::CheckFiles() const {
 }
 
 absl::Status Bank::OpenRecordFiles() {
+  // A bank has either all its memories or none.
+  const auto cold = std::count_if(table_.begin(), table_.end(),
+                                  [](const RecordEntry& entry) { return entry.tokens == 0; });
+  if (cold == count()) return absl::OkStatus();
+  if (cold != 0) {
+    return absl::DataLossError(absl::StrCat((dir_ / kRecordTableFile).string(), ": ", cold, " of ",
+                                            count(), " references have no memory"));
+  }
   const int64_t per_file = manifest_.records_per_file;
   const int64_t files = (count() + per_file - 1) / per_file;
   for (int64_t i = 0; i < files; ++i) {
@@ -155,12 +148,12 @@ absl::Status Bank::Verify() const {
   const absl::Span<uint8_t> bytes = {record.data(), record.size()};
   for (MemoryId id = 0; id < static_cast<uint64_t>(count()); ++id) {
     M3_RETURN_IF_ERROR(Text(id).status());
+    const RecordEntry& entry = table_[id];
+    if (entry.tokens == 0) continue;
     const auto file = record_files_[id / manifest_.records_per_file];
     const int64_t offset =
         static_cast<int64_t>(id) % manifest_.records_per_file * manifest_.record_bytes;
     M3_RETURN_IF_ERROR(ReadExactly(*file, offset, bytes));
-    // A cold reference's record is all zeros, and its checksum says so.
-    const RecordEntry& entry = table_[id];
     if (RecordChecksum(id, static_cast<int>(entry.tokens), bytes) == entry.checksum) continue;
     return absl::DataLossError(
         absl::StrCat(file->path().string(), ": the checksum of record ", id, " is wrong"));

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -18,8 +19,6 @@ namespace memory3 {
 namespace {
 
 constexpr size_t kDigestBlock = size_t{1} << 17;
-// What a name ends in while its file is being written.
-constexpr char kTemporarySuffix[] = ".tmp";
 
 class Descriptor {
  public:
@@ -110,6 +109,32 @@ absl::Status SyncFolder(const std::filesystem::path& folder) {
   const Descriptor fd(open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0) return FileError(name, "cannot be opened");
   if (fsync(fd.get()) != 0) return FileError(name, "cannot be synced");
+  return absl::OkStatus();
+}
+
+absl::Status PublishFolder(const std::filesystem::path& from, const std::filesystem::path& to) {
+  // A plain rename would silently replace an empty folder. Some file systems know only that one.
+  int result = renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  std::error_code error;
+  if (result != 0 && errno == EINVAL && !std::filesystem::exists(to, error)) {
+    result = rename(from.c_str(), to.c_str());
+  }
+  if (result != 0 && errno == EEXIST) {
+    return absl::AlreadyExistsError(absl::StrCat(to.string(), ": exists already"));
+  }
+  if (result != 0) return FileError(to, "cannot be published");
+  return SyncFolder(std::filesystem::absolute(to).parent_path());
+}
+
+absl::Status ReadExactly(const RecordFile& file, int64_t offset, absl::Span<uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t got = pread(file.fd(), bytes.data(), bytes.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(file.path(), "cannot be read");
+    if (got == 0) return absl::DataLossError(absl::StrCat(file.path().string(), ": ends early"));
+    bytes.remove_prefix(got);
+    offset += got;
+  }
   return absl::OkStatus();
 }
 

@@ -9,8 +9,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/memory/bank/record_file.h"
 
 namespace memory3 {
+
+// What a name ends in while its file is being written.
+inline constexpr char kTemporarySuffix[] = ".tmp";
 
 // "path: what: system's reason", by the current errno: ResourceExhausted for a full disk, NotFound,
 // PermissionDenied, else Unavailable.
@@ -39,6 +44,11 @@ class DurableFile {
 absl::Status WriteFileDurably(const std::filesystem::path& path, std::string_view bytes);
 // Makes names in the folder durable.
 absl::Status SyncFolder(const std::filesystem::path& folder);
+// Renames durably. AlreadyExists when `to` exists, even as an empty folder.
+absl::Status PublishFolder(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Fills `bytes` from `offset` on. DataLoss when the file ends before.
+absl::Status ReadExactly(const RecordFile& file, int64_t offset, absl::Span<uint8_t> bytes);
 
 struct FileDigest {
   int64_t bytes = 0;

@@ -21,7 +21,6 @@ constexpr absl::string_view kTitle = "memory3-bank";
 constexpr int kFingerprintDigits = 32;
 // Bounds that keep every product inside 64 bits.
 constexpr int64_t kMaxShapeNumber = 1 << 20;
-constexpr int64_t kMaxCount = int64_t{1} << 30;
 constexpr int64_t kMaxRecordBytes = int64_t{1} << 32;
 
 std::string Hex(uint64_t number) { return absl::StrFormat("%016x", number); }
@@ -160,8 +159,9 @@ absl::StatusOr<BankManifest> ParseManifest(std::string_view text, std::string_vi
   const int64_t record_bytes = RecordBytes(manifest.shape);
   M3_ASSIGN_OR_RETURN(manifest.record_bytes,
                       reader.Number("record_bytes", record_bytes, record_bytes));
-  M3_ASSIGN_OR_RETURN(manifest.count, reader.Number("count", 0, kMaxCount));
-  M3_ASSIGN_OR_RETURN(manifest.records_per_file, reader.Number("records_per_file", 1, kMaxCount));
+  M3_ASSIGN_OR_RETURN(manifest.count, reader.Number("count", 0, kMaxReferences));
+  M3_ASSIGN_OR_RETURN(manifest.records_per_file,
+                      reader.Number("records_per_file", 1, kMaxReferences));
   M3_ASSIGN_OR_RETURN(const absl::string_view embedder, reader.Value("embedder"));
   manifest.embedder = std::string(embedder);
   M3_RETURN_IF_ERROR(ReadFiles(reader, manifest.files));

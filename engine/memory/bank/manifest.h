@@ -16,6 +16,8 @@
 namespace memory3 {
 
 inline constexpr int kBankFormatVersion = 1;
+// Of one bank.
+inline constexpr int64_t kMaxReferences = int64_t{1} << 30;
 inline constexpr char kManifestFile[] = "MANIFEST";
 inline constexpr char kIndexFolder[] = "index";
 

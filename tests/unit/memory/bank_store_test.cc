@@ -13,9 +13,9 @@ namespace {
 
 class BankStoreTest : public testing::Test {
  protected:
-  std::shared_ptr<const Bank> MakeBank(uint64_t epoch, std::vector<int> cold = {}) {
+  std::shared_ptr<const Bank> MakeBank(uint64_t epoch, bool cold = false) {
     const std::filesystem::path dir = folder_.path() / std::to_string(epoch);
-    WriteSmallBank(dir, {.epoch = epoch, .seed = epoch, .cold = std::move(cold)});
+    WriteSmallBank(dir, {.epoch = epoch, .seed = epoch, .cold = cold});
     auto bank = Bank::Open(dir);
     EXPECT_TRUE(bank.ok()) << bank.status();
     return bank.ok() ? *bank : nullptr;
@@ -53,7 +53,7 @@ TEST_F(BankStoreTest, KeepsTheBankBeforeTheNewestOne) {
 
 TEST_F(BankStoreTest, FindsWhatWasTaughtAndHidesWhatWasDeleted) {
   const std::shared_ptr<TaughtLog> log = OpenLog();
-  BankStore store(MakeBank(1, /*cold=*/{2}), log);
+  BankStore store(MakeBank(1, /*cold=*/true), log);
   const auto id = log->Add(SmallReference(8), 3, Span(RandomRecord(8)));
   ASSERT_TRUE(id.ok()) << id.status();
   EXPECT_TRUE(store.Find({1, *id}).ok());

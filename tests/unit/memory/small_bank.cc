@@ -35,13 +35,12 @@ void List(const std::filesystem::path& dir, const std::string& name, BankManifes
 }
 
 RecordTable WriteRecords(const std::filesystem::path& dir, const SmallBankOptions& options) {
+  if (options.cold) return RecordTable(options.references);
   RecordTable table;
   std::string bytes;
   for (int id = 0; id < options.references; ++id) {
-    const bool cold = std::count(options.cold.begin(), options.cold.end(), id) > 0;
-    const std::string record =
-        cold ? std::string(RecordBytes(kSmallShape), '\0') : RandomRecord(options.seed * 1000 + id);
-    const int tokens = cold ? 0 : 1 + id % kSmallShape.kept_tokens;
+    const std::string record = RandomRecord(options.seed * 1000 + id);
+    const int tokens = 1 + id % kSmallShape.kept_tokens;
     table.push_back(
         {static_cast<uint32_t>(tokens),
          RecordChecksum(id, tokens,
@@ -97,7 +96,8 @@ void WriteSmallBank(const std::filesystem::path& dir, const SmallBankOptions& op
   for (const char* name : {kRecordTableFile, kTextsFile, kTextOffsetsFile, "index/vectors.bin"}) {
     List(dir, name, &manifest);
   }
-  for (int first = 0; first < options.references; first += options.records_per_file) {
+  for (int first = 0; first < options.references && !options.cold;
+       first += options.records_per_file) {
     const int records = std::min(options.records_per_file, options.references - first);
     manifest.files.push_back(
         {RecordFileName(first / options.records_per_file), records * manifest.record_bytes, 0});

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "engine/memory/bank/manifest.h"
 #include "engine/memory/bank/reference_text.h"
@@ -22,7 +21,7 @@ struct SmallBankOptions {
   int records_per_file = 2;
   uint64_t epoch = 1;
   uint64_t seed = 1;
-  std::vector<int> cold;  // ids without a memory
+  bool cold = false;  // texts without memories
 };
 
 ReferenceText SmallReference(int id, uint64_t seed = 1);
