@@ -175,10 +175,8 @@ absl::Status BankBuild() {
     M3_RETURN_IF_ERROR(BuildRetrievalIndex(
         index, texts.count(),
         [&texts](int64_t id) -> absl::StatusOr<std::string> {
-          M3_ASSIGN_OR_RETURN(ReferenceText reference, texts.Read(id));
-          // A title says what a paragraph is about that only says "he" or "it".
-          if (reference.title.empty()) return std::move(reference.text);
-          return absl::StrCat(reference.title, "\n", reference.text);
+          M3_ASSIGN_OR_RETURN(const ReferenceText reference, texts.Read(id));
+          return RetrievalText(reference);
         },
         folder));
     M3_ASSIGN_OR_RETURN(const auto opened,

@@ -126,7 +126,7 @@ absl::StatusOr<bool> BankFollower::ReadLog(const std::string& model_fingerprint)
     const MemoryId id = entry.key.id;
     if (entry.kind == TaughtEntry::Kind::kAdd) {
       taught_[id] = std::make_shared<TaughtReference>(
-          TaughtReference{id, std::move(entry.reference.text), {}});
+          TaughtReference{id, RetrievalText(entry.reference), {}});
     } else if (entry.kind == TaughtEntry::Kind::kDelete) {
       if (taught_.erase(id) == 0) deleted_.insert(entry.key);
     }

@@ -16,6 +16,12 @@ struct ReferenceText {
   bool operator==(const ReferenceText&) const = default;
 };
 
+// What retrieval compares with a query: a title says what a paragraph is about that itself only says
+// "he" or "it".
+inline std::string RetrievalText(const ReferenceText& reference) {
+  return reference.title.empty() ? reference.text : reference.title + "\n" + reference.text;
+}
+
 }  // namespace memory3
 
 #endif  // MEMORY3_ENGINE_MEMORY_BANK_REFERENCE_TEXT_H_
