@@ -158,8 +158,10 @@ void CpuAttention::Attend(const LayerInput& input, const Item& item, Scratch& sc
 
 void CpuAttention::FoldMemories(const LayerInput& input, const Item& item, Scratch& scratch) {
   const BatchSequence& sequence = *sequences_[item.sequence].batch;
-  FoldBlock(memory_->prefix(), input.layer, 0, memory_->prefix_tokens(), item, {0, item.count},
-            scratch);
+  TileRun run;
+  const Range all = {0, item.count};
+  AddBlock(memory_->prefix(), input.layer, 0, memory_->prefix_tokens(), item, all, run, scratch);
+  FoldRun(item, all, run, scratch);
   const int memory_layer = memory_->memory_layer(input.layer);
   if (memory_layer < 0) return;
   const auto query_of_row = [&](int64_t row) {
@@ -172,27 +174,35 @@ void CpuAttention::FoldMemories(const LayerInput& input, const Item& item, Scrat
     const Range queries = {query_of_row(sequence.memories[i].first_row), query_of_row(end_row)};
     if (queries.begin == queries.end) continue;
     for (const MemorySlot slot : sequence.memories[i].slots) {
-      FoldBlock(memory_->slot_cache(), memory_layer, slot, memory_->slot_tokens(slot), item,
-                queries, scratch);
+      AddBlock(memory_->slot_cache(), memory_layer, slot, memory_->slot_tokens(slot), item, queries,
+               run, scratch);
     }
+    // Sets begin with a run of their own: a row's bits depend on its own set alone.
+    FoldRun(item, queries, run, scratch);
   }
 }
 
-void CpuAttention::FoldBlock(const KvCache& cache, int layer, int block, int tokens,
-                             const Item& item, const Range& queries, Scratch& scratch) {
-  const auto fold = shape_.dtype == DType::kF32 ? kernels_.fold_f32 : kernels_.fold_bf16;
-  for (int begin = 0; begin < tokens; begin += kFoldTokens) {
-    KeyValueTile tiles[kFoldTiles];
-    for (int t = 0; t < kFoldTiles && begin + t * kTileTokens < tokens; ++t) {
-      tiles[t] = cache.Tile(layer, block, item.kv_head, begin / kTileTokens + t);
-    }
-    int visible[kQueryBlock];
-    for (int i = 0; i < item.count; ++i) {
-      const bool sees = i >= queries.begin && i < queries.end;
-      visible[i] = sees ? std::min(tokens - begin, kFoldTokens) : 0;
-    }
-    fold(scratch.packed, item.count, shape_.head_dim, tiles, visible, scratch.state);
+void CpuAttention::AddBlock(const KvCache& cache, int layer, int block, int tokens,
+                            const Item& item, const Range& queries, TileRun& run,
+                            Scratch& scratch) {
+  for (int begin = 0; begin < tokens; begin += kTileTokens) {
+    if (run.count == kFoldTiles) FoldRun(item, queries, run, scratch);
+    KeyValueTile& tile = run.tiles[run.count++];
+    tile = cache.Tile(layer, block, item.kv_head, begin / kTileTokens);
+    tile.tokens = std::min(kTileTokens, tokens - begin);
   }
+}
+
+void CpuAttention::FoldRun(const Item& item, const Range& queries, TileRun& run, Scratch& scratch) {
+  if (run.count == 0) return;
+  const auto fold = shape_.dtype == DType::kF32 ? kernels_.fold_f32 : kernels_.fold_bf16;
+  int visible[kQueryBlock];
+  for (int i = 0; i < item.count; ++i) {
+    const bool sees = i >= queries.begin && i < queries.end;
+    visible[i] = sees ? run.count * kTileTokens : 0;
+  }
+  fold(scratch.packed, item.count, shape_.head_dim, run.tiles, visible, scratch.state);
+  run.count = 0;
 }
 
 void CpuAttention::FoldContext(const LayerInput& input, const Item& item, Scratch& scratch) {

@@ -9,9 +9,9 @@
 //   for each layer: attention.Run(layer, qkv, angles, out);
 //
 // A row folds one part of its keys after the other into one running softmax (paper, eq. 4): the
-// reference prefix, the memories of its chunk in the order given, then its context in steps that
-// begin at multiples of kFoldTokens. What a row sees is decided row by row, so the chunks of one
-// prompt, and sequences with and without memory, share a launch.
+// reference prefix, the memories of its chunk in the order given (up to kFoldTiles tiles a step),
+// then its context in steps that begin at multiples of kFoldTokens. What a row sees is decided row
+// by row, so the chunks of one prompt, and sequences with and without memory, share a launch.
 #ifndef MEMORY3_ENGINE_CPU_ATTENTION_H_
 #define MEMORY3_ENGINE_CPU_ATTENTION_H_
 
@@ -70,6 +70,11 @@ class CpuAttention {
     float* packed;
     AttentionState state;
   };
+  // Tiles that are folded together.
+  struct TileRun {
+    KeyValueTile tiles[kFoldTiles];
+    int count = 0;
+  };
   struct LayerInput {
     int layer;
     const float* qkv;
@@ -83,9 +88,12 @@ class CpuAttention {
   void Attend(const LayerInput& input, const Item& item, Scratch& scratch);
   void FoldMemories(const LayerInput& input, const Item& item, Scratch& scratch);
   void FoldContext(const LayerInput& input, const Item& item, Scratch& scratch);
-  // All `tokens` tokens of one block of another cache, seen by queries [begin, end) of the item.
-  void FoldBlock(const KvCache& cache, int layer, int block, int tokens, const Item& item,
-                 const Range& queries, Scratch& scratch);
+  // Folds all that was added to the run, seen by `queries` of the item, and empties it.
+  void FoldRun(const Item& item, const Range& queries, TileRun& run, Scratch& scratch);
+  // Adds the first `tokens` tokens of a block of another cache to the run, which is folded whenever
+  // it is full.
+  void AddBlock(const KvCache& cache, int layer, int block, int tokens, const Item& item,
+                const Range& queries, TileRun& run, Scratch& scratch);
 
   const int heads_;
   const int group_;  // query heads per KV head

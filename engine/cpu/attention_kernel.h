@@ -74,21 +74,26 @@ void ScoreRun(const float* queries, int head_dim, const KeyValueTile* tiles, int
   }
 }
 
-// Turns the scores of one query into weights relative to the new maximum, tokens from `visible` on
-// into 0, and returns the factor for what was accumulated under the old maximum.
+// Turns the scores of one query into weights relative to the new maximum, places from `visible` on
+// and behind a tile's tokens into 0, and returns the factor for what was accumulated under the old
+// maximum.
 template <int kLanes>
-M3_INLINE float WeighScores(int visible, int tile_count, float* scores, float* max, float* sums) {
+M3_INLINE float WeighScores(int visible, const KeyValueTile* tiles, int tile_count, float* scores,
+                            float* max, float* sums) {
   using F = FloatVec<kLanes>;
   using I = IntVec<kLanes>;
   constexpr float kMinusInfinity = -__builtin_inff();
   I lane;
   for (int i = 0; i < kLanes; ++i) lane[i] = i;
-  const int vectors = tile_count * AttentionTuning<kLanes>::kVectorsPerTile;
+  constexpr int kPerTile = AttentionTuning<kLanes>::kVectorsPerTile;
+  const int vectors = tile_count * kPerTile;
   F largest = Splat<kLanes>(*max);
   for (int v = 0; v < vectors; ++v) {
     F score = Load<kLanes>(scores + v * kLanes);
-    if ((v + 1) * kLanes > visible) {
-      score = lane < visible - v * kLanes ? score : Splat<kLanes>(kMinusInfinity);
+    const int seen = visible - v * kLanes;
+    const int filled = tiles[v / kPerTile].tokens - v % kPerTile * kLanes;
+    if (seen < kLanes || filled < kLanes) {
+      score = lane < (seen < filled ? seen : filled) ? score : Splat<kLanes>(kMinusInfinity);
       Store<kLanes>(scores + v * kLanes, score);
     }
     largest = Max<kLanes>(score, largest);
@@ -124,7 +129,8 @@ M3_INLINE void AddValueColumns(const float* weights, const float* factors, int t
   }
   for (int first = 0; first < tokens; first += kTileTokens) {
     const T* row = static_cast<const T*>(tiles[first / kTileTokens].values) + column;
-    const int end = tokens < first + kTileTokens ? tokens : first + kTileTokens;
+    const int filled = first + tiles[first / kTileTokens].tokens;
+    const int end = tokens < filled ? tokens : filled;
     for (int token = first; token < end; ++token, row += stride) {
       F values[kVectors];
 #pragma GCC unroll 16
@@ -172,7 +178,7 @@ void FoldGroup(const float* queries, int head_dim, const KeyValueTile* tiles, co
   ScoreRun<kLanes, T, kQueries>(queries, head_dim, tiles, tile_count, scores);
   float factors[kQueries];
   for (int q = 0; q < kQueries; ++q) {
-    factors[q] = WeighScores<kLanes>(visible[q], tile_count, scores + q * kFoldTokens,
+    factors[q] = WeighScores<kLanes>(visible[q], tiles, tile_count, scores + q * kFoldTokens,
                                      state.max + q, state.sum + q * kTileTokens);
   }
   AddValues<kLanes, T, kQueries>(scores, factors, tokens, ValueStride(head_dim), tiles, state.acc);

@@ -25,6 +25,7 @@ inline constexpr int ValueStride(int head_dim) { return (head_dim + 15) / 16 * 1
 struct KeyValueTile {
   const void* keys;
   const void* values;
+  int tokens = kTileTokens;  // the first so many count; the others are in nobody's softmax
 };
 
 // Tiles folded in one step. A step rescales what was accumulated before, so a row's bits depend on
@@ -58,8 +59,8 @@ struct CpuKernels {
                  float* out);
   void (*reset_state)(int queries, int head_dim, const AttentionState& state);
   // Folds one run of at most kFoldTokens consecutive tokens into the state. queries: packed by
-  // PackQuery; tiles: enough for the largest `visible`; visible[i]: the first so many tokens of the
-  // run are seen by query i (0: none).
+  // PackQuery; tiles: enough for the largest `visible`; visible[i]: the first so many places of the
+  // run (16 a tile, full or not) are seen by query i (0: none).
   // Tokens beyond a query's own `visible` but within another's must hold finite numbers.
   void (*fold_f32)(const float* queries, int count, int head_dim, const KeyValueTile* tiles,
                    const int* visible, const AttentionState& state);

@@ -38,7 +38,7 @@ class KvCache {
   const KvShape& shape() const { return shape_; }
   int blocks() const { return blocks_; }
 
-  // Tile `tile` of a block.
+  // Tile `tile` of a block, as a full one.
   KeyValueTile Tile(int layer, KvBlockId block, int kv_head, int tile) const;
 
   // Stores key and value (head_dim floats each, the key after RoPE) of the token at `offset` within

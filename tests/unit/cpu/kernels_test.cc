@@ -136,6 +136,53 @@ TEST_P(KernelsTest, FoldsRunsOfAnyLengthIntoOneSoftmax) {
   }
 }
 
+// Several memories in one run: tiles that are not full, and what lies behind their tokens is
+// nothing.
+TEST_P(KernelsTest, FoldsTilesThatAreNotFull) {
+  constexpr int kHeadDim = 10, kQueries = 7;
+  constexpr int kCounts[kFoldTiles] = {8, 16, 1, 11};
+  const std::vector<float> queries = Random(kQueries * kHeadDim);
+  std::vector<float> packed(PackedQueryFloats(kHeadDim));
+  for (int q = 0; q < kQueries; ++q) {
+    PackQuery(&queries[q * kHeadDim], q, kHeadDim, packed.data());
+  }
+  std::vector<float> max(kQueryBlock), sum(kQueryBlock * kTileTokens);
+  std::vector<float> acc(kQueryBlock * ValueStride(kHeadDim));
+  const AttentionState state = {max.data(), sum.data(), acc.data()};
+  std::vector<TiledRun> runs;
+  std::vector<float> keys, values;  // of all tokens, one after the other
+  KeyValueTile tiles[kFoldTiles];
+  for (const int count : kCounts) {
+    const std::vector<float> k = Random(count * kHeadDim), v = Random(count * kHeadDim);
+    keys.insert(keys.end(), k.begin(), k.end());
+    values.insert(values.end(), v.begin(), v.end());
+    runs.emplace_back(count, kHeadDim, k, v);
+  }
+  for (int t = 0; t < kFoldTiles; ++t) {
+    tiles[t] = {runs[t].keys.data(), runs[t].values.data(), kCounts[t]};
+  }
+  const int tokens = static_cast<int>(keys.size()) / kHeadDim;
+  kernels().reset_state(kQueries, kHeadDim, state);
+  int visible[kQueries];
+  for (int q = 0; q < kQueries; ++q) visible[q] = q == 2 ? 0 : kFoldTokens;
+  kernels().fold_f32(packed.data(), kQueries, kHeadDim, tiles, visible, state);
+  for (int q = 0; q < kQueries; ++q) {
+    if (visible[q] == 0) continue;
+    double total = 0, mean[kHeadDim] = {};
+    for (int j = 0; j < tokens; ++j) {
+      double score = 0;
+      for (int d = 0; d < kHeadDim; ++d) {
+        score += double{queries[q * kHeadDim + d]} * keys[j * kHeadDim + d];
+      }
+      total += std::exp(score);
+      for (int d = 0; d < kHeadDim; ++d) mean[d] += std::exp(score) * values[j * kHeadDim + d];
+    }
+    float out[kHeadDim];
+    kernels().finish(state, q, kHeadDim, out);
+    for (int d = 0; d < kHeadDim; ++d) EXPECT_NEAR(out[d], mean[d] / total, 2e-5) << q;
+  }
+}
+
 TEST(Bfloat16Test, RoundsToNearestEven) {
   EXPECT_EQ(ToBfloat16(1.0f), 0x3F80);
   EXPECT_EQ(ToBfloat16(1.00390625f), 0x3F80);  // halfway, to even
