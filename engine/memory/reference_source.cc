@@ -96,7 +96,8 @@ absl::Status ReadJsonLine(const std::filesystem::path& file, std::string_view li
       return Wrong(file, number, absl::StrCat(key, " must be a string"));
     }
   }
-  if (!json.contains("text")) return Wrong(file, number, "text is missing");
+  if (!json.contains("text") || json.at("text").is_null())
+    return Wrong(file, number, "text is missing");
   return take(std::move(document));
 }
 
@@ -130,6 +131,8 @@ absl::StatusOr<std::vector<std::filesystem::path>> ListInputs(const std::filesys
 absl::Status ReadDocuments(const std::filesystem::path& file, const std::string& name,
                            absl::FunctionRef<absl::Status(Document)> take) {
   M3_ASSIGN_OR_RETURN(std::string text, ReadFile(file, kMaxInputBytes));
+  // The mark that some editors put before UTF-8 is no part of the text.
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   M3_RETURN_IF_ERROR(CheckUtf8(file, text));
   if (file.extension() == ".md") return ReadMarkdown(text, name, take);
   if (file.extension() == ".jsonl") {
