@@ -164,12 +164,14 @@ absl::Status BankBuild() {
       absl::StrCat(absl::GetFlag(FLAGS_embedder), " ", absl::GetFlag(FLAGS_embedder_dimensions));
   M3_ASSIGN_OR_RETURN(const Encoder encoder, LoadEncoder(model_dir));
   options.model_fingerprint = encoder.fingerprint;
+  options.encoder_options = absl::GetFlag(FLAGS_dtype);
 
   BankBuildHooks hooks;
   ProgressPrinter printer;
   hooks.progress = [&printer](std::string_view stage, int64_t done, int64_t total) {
     printer(stage, done, total);
   };
+  index.progress = hooks.progress;
   hooks.build_index = [&](const TextsFile& texts,
                           const std::filesystem::path& folder) -> absl::StatusOr<std::string> {
     M3_RETURN_IF_ERROR(BuildRetrievalIndex(

@@ -148,9 +148,9 @@ std::string BankBuilder::Describe() const {
   const BankManifest& manifest = result_.manifest;
   return absl::StrCat("bank format ", kBankFormatVersion, "\nepoch ", manifest.epoch, "\nmodel ",
                       manifest.model_fingerprint, "\nmemories ", memory3::Describe(manifest.shape),
-                      "\ntexts ", manifest.count, " ", texts_digest_, "\nrecords per file ",
-                      manifest.records_per_file, "\nindex ", options_.index_options, "\ncold ",
-                      options_.cold ? "yes" : "no", "\n");
+                      "\nencoder ", options_.encoder_options, "\ntexts ", manifest.count, " ",
+                      texts_digest_, "\nrecords per file ", manifest.records_per_file, "\nindex ",
+                      options_.index_options, "\ncold ", options_.cold ? "yes" : "no", "\n");
 }
 
 absl::Status BankBuilder::ClaimFolder(const std::string& description) {

@@ -33,7 +33,8 @@ struct BankBuildOptions {
   int64_t records_per_file = 0;  // 0: RecordsPerFile
   bool restart = false;          // throws away what an unfinished build with other options left
   std::string model_fingerprint;
-  std::string index_options;  // whatever decides the index's bytes, as text
+  std::string encoder_options;  // whatever else decides the memories' bytes, as text
+  std::string index_options;    // whatever decides the index's bytes, as text
 };
 
 struct BankBuildHooks {
