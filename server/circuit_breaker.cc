@@ -7,7 +7,10 @@ namespace memory3 {
 bool CircuitBreaker::Allow(absl::Duration now) {
   MutexLock lock(mutex_);
   if (!open_) return true;
-  if (probing_ || now < next_probe_) return false;
+  if (probing_ || now < next_probe_) {
+    ++refusals_;
+    return false;
+  }
   probing_ = true;
   return true;
 }
@@ -47,6 +50,11 @@ bool CircuitBreaker::open() const {
 uint64_t CircuitBreaker::times_opened() const {
   MutexLock lock(mutex_);
   return times_opened_;
+}
+
+uint64_t CircuitBreaker::refusals() const {
+  MutexLock lock(mutex_);
+  return refusals_;
 }
 
 }  // namespace memory3

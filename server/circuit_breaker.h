@@ -32,6 +32,7 @@ class CircuitBreaker {
 
   bool open() const;
   uint64_t times_opened() const;
+  uint64_t refusals() const;  // calls that Allow refused
 
  private:
   void Pause(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -44,6 +45,7 @@ class CircuitBreaker {
   absl::Duration pause_ ABSL_GUARDED_BY(mutex_) = kFirstPause;
   absl::Duration next_probe_ ABSL_GUARDED_BY(mutex_);
   uint64_t times_opened_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t refusals_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace memory3

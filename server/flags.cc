@@ -77,6 +77,8 @@ ABSL_FLAG(int, memory_slots, 0, "memories held on the device; 0: enough for --ma
 ABSL_FLAG(ByteSize, host_cache_bytes, ByteSize{int64_t{1} << 30},
           "memories kept in main memory; 0: each is read from disk");
 ABSL_FLAG(std::string, memory_reader, "auto", "how memories are read: auto, io_uring or pread");
+ABSL_FLAG(std::string, memory_direct, "auto",
+          "reads past the page cache: on, off, or auto, which does so where it works");
 ABSL_FLAG(ByteSize, max_request_bytes, ByteSize{4 << 20}, "largest request message");
 ABSL_FLAG(int, max_concurrent_streams, 256, "calls in progress on one connection");
 ABSL_FLAG(ByteSize, max_metadata_bytes, ByteSize{16 << 10}, "largest metadata of a call");
@@ -169,6 +171,13 @@ absl::Status ReadMemoryFlags(ServerOptions* options) {
   memory.reader = reader == "auto"    ? ReaderKind::kAuto
                   : reader == "pread" ? ReaderKind::kPread
                                       : ReaderKind::kIoUring;
+  const std::string direct = absl::GetFlag(FLAGS_memory_direct);
+  if (direct != "auto" && direct != "on" && direct != "off") {
+    return FlagError("memory_direct", absl::StrCat("'", direct, "' is not auto, on or off"));
+  }
+  memory.direct = direct == "auto" ? DirectReads::kAuto
+                  : direct == "on" ? DirectReads::kOn
+                                   : DirectReads::kOff;
   const struct {
     absl::string_view name;
     absl::Duration value;

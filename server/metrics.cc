@@ -8,42 +8,18 @@
 #include "absl/time/clock.h"
 #include "common/status_details.h"
 #include "common/version.h"
+#include "server/metric_families.h"
 
 namespace memory3 {
 namespace {
 
 using prometheus::Histogram;
 
-// Upper bounds start, start * factor, ... : equal resolution at every scale.
-Histogram::BucketBoundaries Geometric(double start, double factor, int count) {
-  Histogram::BucketBoundaries bounds;
-  for (double bound = start; count > 0; --count, bound *= factor) bounds.push_back(bound);
-  return bounds;
-}
-
 // Fast hardware answers within a millisecond, so the finest bucket is 0.5 ms; 26 of them reach 12
 // s.
 Histogram::BucketBoundaries TokenLatencyBuckets() { return Geometric(0.0005, 1.5, 26); }
 Histogram::BucketBoundaries RequestLatencyBuckets() { return Geometric(0.001, 2, 18); }
 Histogram::BucketBoundaries RowBuckets() { return Geometric(1, 2, 13); }
-
-Histogram& AddHistogram(prometheus::Registry& registry, const std::string& name,
-                        const std::string& help, const Histogram::BucketBoundaries& buckets) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
-}
-
-prometheus::Counter& AddCounter(prometheus::Registry& registry, const std::string& name,
-                                const std::string& help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
-}
-
-prometheus::MetricFamily Sample(std::string name, std::string help, prometheus::MetricType type,
-                                double value) {
-  prometheus::ClientMetric metric;
-  metric.gauge.value = value;
-  metric.counter.value = value;
-  return {std::move(name), std::move(help), type, {metric}};
-}
 
 }  // namespace
 
@@ -98,31 +74,44 @@ void ServerMetrics::SetModel(const ServedModel& model) {
             {"dtype", model.dtype},
             {"device", model.engine->runner_info().device}})
       .Set(1);
+  if (model.memory != nullptr) memory_.emplace(registry_);
 }
 
 void ServerMetrics::OnFirstToken(absl::Duration time_to_first_token, absl::Duration queued) {
-  if (!recording_.load(std::memory_order_relaxed)) return;
+  if (!recording()) return;
   time_to_first_token_.Observe(absl::ToDoubleSeconds(time_to_first_token));
   queue_wait_.Observe(absl::ToDoubleSeconds(queued));
 }
 
 void ServerMetrics::OnNextToken(absl::Duration inter_token_latency) {
-  if (!recording_.load(std::memory_order_relaxed)) return;
+  if (!recording()) return;
   inter_token_latency_.Observe(absl::ToDoubleSeconds(inter_token_latency));
 }
 
 void ServerMetrics::OnFinished(const absl::Status& status, int prompt_tokens,
                                int completion_tokens) {
-  if (!recording_.load(std::memory_order_relaxed)) return;
+  if (!recording()) return;
   prompt_tokens_.Increment(prompt_tokens);
   completion_tokens_.Increment(completion_tokens);
 }
 
 void ServerMetrics::OnStep(int rows, int decode_rows, int sequences, absl::Duration duration) {
-  if (!recording_.load(std::memory_order_relaxed)) return;
+  if (!recording()) return;
   step_rows_.Observe(rows);
   step_sequences_.Observe(sequences);
   step_duration_.Observe(absl::ToDoubleSeconds(duration));
+}
+
+void ServerMetrics::OnChunk(const ChunkReport& chunk) {
+  if (recording() && memory_.has_value()) memory_->OnChunk(chunk);
+}
+
+void ServerMetrics::OnRetrieval(const absl::Status& status, int queries, absl::Duration duration) {
+  if (recording() && memory_.has_value()) memory_->OnRetrieval(status, queries, duration);
+}
+
+void ServerMetrics::OnStaleCompletion() {
+  if (recording() && memory_.has_value()) memory_->OnStaleCompletion();
 }
 
 void ServerMetrics::OnRequest(std::string_view method, absl::StatusCode code,
@@ -137,7 +126,7 @@ void ServerMetrics::OnRequest(std::string_view method, absl::StatusCode code,
 std::vector<prometheus::MetricFamily> ServerMetrics::CollectState() const {
   using prometheus::MetricType;
   const EngineSnapshot snapshot = state_.Snapshot().value_or(EngineSnapshot());
-  return {
+  std::vector<prometheus::MetricFamily> families = {
       Sample("memory3_ready", "1 while requests are taken.", MetricType::Gauge, state_.Ready()),
       Sample("memory3_draining", "1 while the server shuts down.", MetricType::Gauge,
              state_.draining()),
@@ -154,6 +143,13 @@ std::vector<prometheus::MetricFamily> ServerMetrics::CollectState() const {
       Sample("memory3_engine_steps_total", "Steps of the engine, warm-up included.",
              MetricType::Counter, static_cast<double>(snapshot.steps)),
   };
+  const absl::StatusOr<const ServedModel*> model = state_.ModelForLookup();
+  if (model.ok() && (*model)->memory != nullptr) {
+    std::vector<prometheus::MetricFamily> memory = CollectMemoryState(*(*model)->memory, snapshot);
+    families.insert(families.end(), std::make_move_iterator(memory.begin()),
+                    std::make_move_iterator(memory.end()));
+  }
+  return families;
 }
 
 std::string ServerMetrics::Scrape() const {

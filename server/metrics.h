@@ -13,6 +13,7 @@
 #include <prometheus/registry.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
+#include "server/memory_metrics.h"
 #include "server/serving_state.h"
 
 namespace memory3 {
@@ -30,13 +32,17 @@ class ServerMetrics : public EngineObserver {
   explicit ServerMetrics(const ServingState& state);
 
   // Off while the model warms up, whose steps are no one's requests.
-  void SetRecording(bool recording) { recording_.store(recording, std::memory_order_relaxed); }
+  void SetRecording(bool recording) { recording_.store(recording, std::memory_order_release); }
+  // Before recording begins.
   void SetModel(const ServedModel& model);
 
   void OnFirstToken(absl::Duration time_to_first_token, absl::Duration queued) override;
   void OnNextToken(absl::Duration inter_token_latency) override;
   void OnFinished(const absl::Status& status, int prompt_tokens, int completion_tokens) override;
   void OnStep(int rows, int decode_rows, int sequences, absl::Duration duration) override;
+  void OnChunk(const ChunkReport& chunk) override;
+  void OnRetrieval(const absl::Status& status, int queries, absl::Duration duration) override;
+  void OnStaleCompletion() override;
 
   // `method`: "Chat" or "Complete". `code`: what the client was told.
   void OnRequest(std::string_view method, absl::StatusCode code, absl::Duration duration);
@@ -46,6 +52,8 @@ class ServerMetrics : public EngineObserver {
   std::string Scrape() const;
 
  private:
+  // Whoever sees that recording began also sees what SetModel did.
+  bool recording() const { return recording_.load(std::memory_order_acquire); }
   std::vector<prometheus::MetricFamily> CollectState() const;
 
   const ServingState& state_;
@@ -63,6 +71,7 @@ class ServerMetrics : public EngineObserver {
   prometheus::Counter& completion_tokens_;
   prometheus::Counter& stream_cut_offs_;
   prometheus::Family<prometheus::Gauge>& model_info_;
+  std::optional<MemoryMetrics> memory_;  // of a server with a bank
 };
 
 }  // namespace memory3

@@ -8,6 +8,20 @@
 namespace memory3 {
 namespace {
 
+v1::ExplicitMemory DescribeMemory(const ServedModel& model) {
+  const RunnerMemoryInfo& info = model.engine->runner_info().memory;
+  v1::ExplicitMemory out;
+  out.set_chunk_tokens(info.chunk_tokens);
+  out.set_memories_per_chunk(info.memories_per_chunk);
+  out.set_reference_tokens(info.reference_tokens);
+  out.set_max_context_tokens(model.context.limits.max_context_tokens - info.position_offset);
+  out.set_default_policy(model.context.memory->default_policy == MemoryPolicy::kStrict
+                             ? v1::MEMORY_POLICY_STRICT
+                             : v1::MEMORY_POLICY_DEADLINE);
+  out.set_lead_tokens(model.memory->options().lead_tokens);
+  return out;
+}
+
 v1::Model Describe(const ServedModel& model, const std::string& name) {
   const RequestContext& context = model.context;
   v1::Model out;
@@ -40,6 +54,7 @@ v1::Model Describe(const ServedModel& model, const std::string& name) {
   defaults->set_repetition_penalty(context.defaults.repetition_penalty);
   defaults->set_presence_penalty(context.defaults.presence_penalty);
   defaults->set_frequency_penalty(context.defaults.frequency_penalty);
+  if (context.memory.has_value()) *out.mutable_memory() = DescribeMemory(model);
   return out;
 }
 

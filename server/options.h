@@ -32,6 +32,7 @@ struct MemoryOptions {
   int slots = 0;  // 0: for max_sequences sequences
   int64_t host_cache_bytes = int64_t{1} << 30;
   ReaderKind reader = ReaderKind::kAuto;
+  DirectReads direct = DirectReads::kAuto;
 };
 
 struct ServerOptions {

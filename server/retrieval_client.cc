@@ -12,12 +12,14 @@ namespace {
 // A sidecar that was restarted is to be found at once; gRPC's own pauses grow to minutes.
 constexpr int kFirstReconnectMs = 20;
 constexpr int kLongestReconnectMs = 200;
+// One attempt may take this long on a busy machine: gRPC calls that its smallest pause.
+constexpr int kConnectTimeoutMs = 800;
 constexpr int kMaxReplyBytes = 4 << 20;
 
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMs);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);
@@ -81,27 +83,29 @@ RetrievalClient::~RetrievalClient() {
 
 void RetrievalClient::Retrieve(std::vector<std::string> queries, absl::Duration timeout,
                                Done done) {
-  if (!breaker_.Allow(clock_.Steady())) {
-    return done(absl::UnavailableError("retrieval: the service failed repeatedly; not asked"));
-  }
   auto owned = std::make_unique<Call>();
   owned->done = std::move(done);
-  bool full = false;
-  {
-    MutexLock lock(mutex_);
-    full = calls_.size() >= kMaxCalls;
-    if (!full) calls_.insert(owned.get());
-  }
-  if (full) {
-    breaker_.OnFailure(clock_.Steady());
-    return owned->done(absl::ResourceExhaustedError("retrieval: too many calls in flight"));
-  }
+  absl::Status taken = Take(owned.get());
+  if (!taken.ok()) return owned->done(std::move(taken));
   Call* call = owned.release();
   for (std::string& query : queries) call->request.add_queries(std::move(query));
   call->request.set_limit(limit_);
   call->context.set_deadline(DeadlineAfter(timeout));
   stub_->async()->Retrieve(&call->context, &call->request, &call->response,
                            [this, call](const grpc::Status& status) { Finish(call, status); });
+}
+
+absl::Status RetrievalClient::Take(Call* call) {
+  MutexLock lock(mutex_);
+  // First: this says nothing about the sidecar, and must not use up the breaker's probe.
+  if (calls_.size() >= kMaxCalls) {
+    return absl::ResourceExhaustedError("retrieval: too many calls in flight");
+  }
+  if (!breaker_.Allow(clock_.Steady())) {
+    return absl::UnavailableError("retrieval: the sidecar failed repeatedly; not asked just now");
+  }
+  calls_.insert(call);
+  return absl::OkStatus();
 }
 
 void RetrievalClient::Finish(Call* call, const grpc::Status& status) {

@@ -41,6 +41,8 @@ class RetrievalClient : public Retriever {
 
  private:
   struct Call;
+  // Whether the call may be made; if so it counts as in flight.
+  absl::Status Take(Call* call);
   void Finish(Call* call, const grpc::Status& status);
 
   const int limit_;

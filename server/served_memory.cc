@@ -55,6 +55,7 @@ absl::Status ServedMemory::Start() {
       RecordBuffers::Create(record_bytes, LoaderBuffers(loader, record_bytes), kFixedBuffers);
   MemoryReaderOptions reader;
   reader.kind = options_.reader;
+  reader.direct = options_.direct;
   reader.buffers = loader.buffers;
   M3_ASSIGN_OR_RETURN(MemoryReaderChoice choice, CreateMemoryReader(reader, probe));
   reader_ = std::move(choice.reader);

@@ -15,6 +15,7 @@
 #include "common/port_file.h"
 #include "common/version.h"
 #include "engine/base/status_macros.h"
+#include "server/bank_service.h"
 #include "server/front.h"
 #include "server/model_loader.h"
 #include "server/services.h"
@@ -59,6 +60,7 @@ class Server::Impl {
         work_(options.request_threads, kMaxPendingRequests),
         front_{&state_, &work_, &dispatcher_, &calls_, &metrics_, &random_, &log_},
         chat_(front_),
+        bank_service_(front_),
         model_service_(front_),
         tokenizer_(front_),
         health_([this](std::string_view service) { return HealthOf(state_, service); }) {}
@@ -86,7 +88,8 @@ class Server::Impl {
     }
     for (grpc::Service* service :
          {static_cast<grpc::Service*>(&chat_), static_cast<grpc::Service*>(&model_service_),
-          static_cast<grpc::Service*>(&tokenizer_), static_cast<grpc::Service*>(&health_)}) {
+          static_cast<grpc::Service*>(&bank_service_), static_cast<grpc::Service*>(&tokenizer_),
+          static_cast<grpc::Service*>(&health_)}) {
       builder.RegisterService(service);
     }
     grpc_ = builder.BuildAndStart();
@@ -208,6 +211,7 @@ class Server::Impl {
   WorkQueue work_;
   const Front front_;
   ChatServiceImpl chat_;
+  BankServiceImpl bank_service_;
   ModelServiceImpl model_service_;
   TokenizerServiceImpl tokenizer_;
   HealthService health_;

@@ -1,4 +1,4 @@
-// Answers a unary call from a function of the parsed request, on the work queue.
+// Answers a unary call from a function of the parsed request, on a work queue.
 #ifndef MEMORY3_SERVER_UNARY_CALL_H_
 #define MEMORY3_SERVER_UNARY_CALL_H_
 
@@ -10,21 +10,25 @@
 #include "absl/status/statusor.h"
 #include "common/request_parsing.h"
 #include "common/status_details.h"
+#include "common/work_queue.h"
 #include "server/front.h"
 
 namespace memory3 {
 
+// Which calls are taken: ServingState::ModelForLookup or ModelForGeneration.
+using FindModel = absl::StatusOr<const ServedModel*> (ServingState::*)() const;
+
 // `handler`: absl::StatusOr<Reply>(const Request&, const ServedModel&); runs once, on a thread of
-// the work queue, or not at all when the server is loading or too busy.
+// the queue, or not at all when the server is loading or too busy.
 template <typename Request, typename Handler>
-grpc::ServerUnaryReactor* AnswerUnary(const Front& front, grpc::CallbackServerContext* context,
-                                      const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response,
-                                      Handler handler) {
+grpc::ServerUnaryReactor* AnswerUnaryOn(WorkQueue& queue, const ServingState* state, FindModel find,
+                                        grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response,
+                                        Handler handler) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const ServingState* state = front.state;
   // The reactor and the response live until Finish, which only the task calls.
-  auto task = [reactor, bytes, response, state, handler = std::move(handler)] {
-    const absl::StatusOr<const ServedModel*> model = state->ModelForLookup();
+  auto task = [reactor, bytes, response, state, find, handler = std::move(handler)] {
+    const absl::StatusOr<const ServedModel*> model = (state->*find)();
     if (!model.ok()) return reactor->Finish(ToGrpcStatus(model.status()));
     Request request;
     if (const absl::Status parsed = ParseRequest(bytes, &request); !parsed.ok()) {
@@ -34,11 +38,20 @@ grpc::ServerUnaryReactor* AnswerUnary(const Front& front, grpc::CallbackServerCo
     if (reply.ok()) *response = SerializeReply(*reply);
     reactor->Finish(ToGrpcStatus(reply.status()));
   };
-  if (!front.work->TryPush(std::move(task))) {
+  if (!queue.TryPush(std::move(task))) {
     reactor->Finish(ToGrpcStatus(WithRetryDelay(
         absl::ResourceExhaustedError("too many requests are waiting to be read"), kRetryWhenFull)));
   }
   return reactor;
+}
+
+// For handlers that neither wait nor change anything.
+template <typename Request, typename Handler>
+grpc::ServerUnaryReactor* AnswerUnary(const Front& front, grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response,
+                                      Handler handler) {
+  return AnswerUnaryOn<Request>(*front.work, front.state, &ServingState::ModelForLookup, context,
+                                bytes, response, std::move(handler));
 }
 
 }  // namespace memory3

@@ -38,6 +38,18 @@ TEST_F(FlagsTest, ReachTheOptions) {
   Set("default_temperature", "0.25");
   Set("shutdown_grace", "5s");
   Set("log_format", "json");
+  Set("bank", "banks/a/");
+  Set("retrieval_target", "unix:/tmp/r.sock");
+  Set("memory_policy", "strict");
+  Set("memory_deadline", "7ms");
+  Set("memory_strict_timeout", "9s");
+  Set("retrieval_timeout", "11ms");
+  Set("lead_tokens", "3");
+  Set("memory_slots", "40");
+  Set("host_cache_bytes", "5MiB");
+  Set("memory_reader", "pread");
+  Set("memory_direct", "off");
+  Set("memory_config", "{}");
   const auto options = OptionsFromFlags();
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_THAT(options->listen_addresses, testing::ElementsAre("127.0.0.1:0", "unix:/tmp/x.sock"));
@@ -47,6 +59,20 @@ TEST_F(FlagsTest, ReachTheOptions) {
   EXPECT_EQ(options->default_sampling.temperature, 0.25f);
   EXPECT_EQ(options->shutdown_grace, absl::Seconds(5));
   EXPECT_EQ(options->log_format, LogFormat::kJson);
+  const MemoryOptions& memory = options->memory;
+  EXPECT_EQ(memory.bank, "banks/a/");
+  EXPECT_EQ(memory.taught_dir, "banks/a-taught");
+  EXPECT_EQ(memory.retrieval_target, "unix:/tmp/r.sock");
+  EXPECT_EQ(memory.default_policy, MemoryPolicy::kStrict);
+  EXPECT_EQ(memory.boundary_deadline, absl::Milliseconds(7));
+  EXPECT_EQ(memory.strict_timeout, absl::Seconds(9));
+  EXPECT_EQ(memory.retrieval_timeout, absl::Milliseconds(11));
+  EXPECT_EQ(memory.lead_tokens, 3);
+  EXPECT_EQ(memory.slots, 40);
+  EXPECT_EQ(memory.host_cache_bytes, int64_t{5} << 20);
+  EXPECT_EQ(memory.reader, ReaderKind::kPread);
+  EXPECT_EQ(memory.direct, DirectReads::kOff);
+  EXPECT_EQ(memory.config_override, "{}");
 }
 
 TEST_F(FlagsTest, BadValuesNameTheFlag) {
@@ -69,6 +95,14 @@ TEST_F(FlagsTest, BadValuesNameTheFlag) {
                                     {"max_connection_age", "0s"},
                                     {"shutdown_grace", "-1s"},
                                     {"listen_address", ","},
+                                    {"memory_policy", "never"},
+                                    {"memory_deadline", "0s"},
+                                    {"memory_strict_timeout", "-1s"},
+                                    {"retrieval_timeout", "0s"},
+                                    {"lead_tokens", "-1"},
+                                    {"memory_slots", "-1"},
+                                    {"memory_reader", "mmap"},
+                                    {"memory_direct", "maybe"},
                                     {"log_format", "xml"}}) {
     const absl::FlagSaver restore;
     Set(name, value);

@@ -186,6 +186,54 @@ TEST_F(RequestTranslationTest, RefusesEveryBadFieldByName) {
   EXPECT_EQ(FieldRefused(Chat("hi")), "messages");
 }
 
+TEST_F(RequestTranslationTest, MemoryFieldsAreHonoured) {
+  EXPECT_FALSE(TranslateRequest(Prompt("hi"), context_, 1)->memory.enabled);
+  context_.memory = MemoryContext{MemoryPolicy::kStrict, /*position_offset=*/20};
+  v1::ChatRequest request = Prompt("hi");
+  MemoryRequest memory = TranslateRequest(request, context_, 1)->memory;
+  EXPECT_TRUE(memory.enabled);  // the server has a bank
+  EXPECT_EQ(memory.policy, MemoryPolicy::kStrict);
+  EXPECT_FALSE(memory.required || memory.details);
+  request.set_use_memory(true);
+  request.set_memory_policy(v1::MEMORY_POLICY_DEADLINE);
+  request.set_memory_required(true);
+  request.set_memory_details(true);
+  memory = TranslateRequest(request, context_, 1)->memory;
+  EXPECT_EQ(memory.policy, MemoryPolicy::kDeadline);
+  EXPECT_TRUE(memory.enabled && memory.required && memory.details);
+  v1::ChatRequest plain = Prompt("hi");
+  plain.set_use_memory(false);
+  plain.set_memory_required(false);
+  EXPECT_FALSE(TranslateRequest(plain, context_, 1)->memory.enabled);
+}
+
+TEST_F(RequestTranslationTest, MemoryFieldsThatCannotBeHonouredAreRefused) {
+  const auto none = [](auto* r) { r->set_use_memory(false); };
+  EXPECT_EQ(FieldRefused([](auto* r) { r->set_use_memory(true); }), "use_memory");
+  EXPECT_EQ(FieldRefused([](auto* r) { r->set_memory_policy(v1::MEMORY_POLICY_STRICT); }),
+            "memory_policy");
+  EXPECT_EQ(FieldRefused([](auto* r) { r->set_memory_required(true); }), "memory_required");
+  EXPECT_EQ(FieldRefused([](auto* r) { r->set_memory_details(true); }), "memory_details");
+  context_.memory = MemoryContext{MemoryPolicy::kDeadline, 20};
+  EXPECT_EQ(FieldRefused([](auto* r) { r->set_memory_policy(static_cast<v1::MemoryPolicy>(7)); }),
+            "memory_policy");
+  EXPECT_EQ(FieldRefused([&](auto* r) { none(r), r->set_memory_policy(v1::MEMORY_POLICY_STRICT); }),
+            "memory_policy");
+  EXPECT_EQ(FieldRefused([&](auto* r) { none(r), r->set_memory_required(true); }),
+            "memory_required");
+  EXPECT_EQ(FieldRefused([&](auto* r) { none(r), r->set_memory_details(true); }), "memory_details");
+}
+
+TEST_F(RequestTranslationTest, MemoryTakesItsPartOfTheContext) {
+  context_.memory = MemoryContext{MemoryPolicy::kDeadline, 20};
+  const std::string text(30, 'a');  // and BOS: 31 tokens
+  EXPECT_EQ(TranslateRequest(Prompt(text), context_, 1)->max_tokens, kContext - 20 - 31);
+  v1::ChatRequest longer = Prompt(std::string(kContext - 20, 'a'));
+  EXPECT_EQ(FieldRefused(longer), "prompt");
+  longer.set_use_memory(false);
+  EXPECT_TRUE(TranslateRequest(longer, context_, 1).ok());
+}
+
 TEST_F(RequestTranslationTest, DoesNotKnowOtherModels) {
   v1::ChatRequest request = Prompt("hi");
   request.set_model("other");
