@@ -1,0 +1,83 @@
+// The sidecar dies and comes back, again and again, while answers are being written: none of them
+// fails, memory is back within a second, and the metrics tell the story.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "tests/integration/memory_server.h"
+#include "tests/integration/test_server.h"
+
+namespace memory3 {
+namespace {
+
+constexpr int kRestarts = 20;
+constexpr int kClients = 3;
+
+// Clients that ask one thing after the other until the object goes.
+class Load {
+ public:
+  explicit Load(TestServer& server) {
+    for (int i = 0; i < kClients; ++i) {
+      clients_.emplace_back([this, &server, i] {
+        for (int turn = 0; !stopping_; ++turn) {
+          v1::ChatRequest request = PromptRequest("hhh number", 100, 10 * turn + i);
+          request.set_memory_policy(v1::MEMORY_POLICY_DEADLINE);
+          const ChatAnswer answer = Chat(server.chat(), request);
+          ++(answer.status.ok() ? answered_ : failed_);
+        }
+      });
+    }
+  }
+  ~Load() { Stop(); }
+  void Stop() {
+    stopping_ = true;
+    for (std::thread& client : clients_) client.join();
+    clients_.clear();
+  }
+  int answered() const { return answered_; }
+  int failed() const { return failed_; }
+
+ private:
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> answered_ = 0, failed_ = 0;
+  std::vector<std::thread> clients_;
+};
+
+TEST(ServerMemoryRestartTest, NoAnswerFailsAndMemoryIsBackWithinASecond) {
+  const MemoryFolder folder;
+  TestSidecar sidecar(folder);
+  sidecar.Start();
+  TestServer server(folder.server_options());
+  const std::string found = "memory3_retrieval_calls_total{code=\"OK\"}";
+  const std::string missing = "memory3_retrieval_calls_total{code=\"UNAVAILABLE\"}";
+  Load load(server);
+  ASSERT_TRUE(Eventually([&] { return server.Sample(found) > 0; }));
+  for (int i = 0; i < kRestarts; ++i) {
+    sidecar.Stop();
+    ASSERT_TRUE(Eventually([&] { return server.Sample("memory3_retrieval_circuit_open") == 1; }));
+    const double calls = server.Sample(found);
+    sidecar.Start();
+    const absl::Time back = absl::Now();
+    ASSERT_TRUE(Eventually([&] { return server.Sample(found) > calls; }));
+    EXPECT_LT(absl::Now() - back, absl::Seconds(1)) << "restart " << i;
+    EXPECT_EQ(server.Sample("memory3_ready"), 1);
+  }
+  load.Stop();
+  EXPECT_EQ(load.failed(), 0);
+  EXPECT_GT(load.answered(), 0);
+  std::map<std::string, double> samples = server.Scrape();
+  EXPECT_EQ(samples["memory3_retrieval_circuit_open"], 0);
+  EXPECT_GE(samples["memory3_retrieval_circuit_opened_total"], kRestarts);
+  EXPECT_GT(samples["memory3_retrieval_circuit_refusals_total"], 0);
+  EXPECT_GT(samples[missing], 0);
+  EXPECT_GT(samples["memory3_memory_chunks_total{outcome=\"ok\"}"], 0);
+  EXPECT_GT(samples["memory3_memory_chunks_total{outcome=\"late\"}"] +
+                samples["memory3_memory_chunks_total{outcome=\"degraded\"}"],
+            0);
+  EXPECT_TRUE(server.BecomesIdle());
+}
+
+}  // namespace
+}  // namespace memory3
