@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
@@ -23,39 +24,40 @@ std::string TestReference(int number, int epoch) {
 }
 
 // Of one model and epoch: built once for the whole test program.
-const std::filesystem::path& BuiltBank(int epoch) {
+const std::filesystem::path& BuiltBank(int epoch, BankKind kind) {
   static const SynthFolder* const home = new SynthFolder(QuickShape());
-  static std::map<int, std::filesystem::path> built;
-  std::filesystem::path& bank = built[epoch];
+  static std::map<std::pair<int, BankKind>, std::filesystem::path> built;
+  std::filesystem::path& bank = built[{epoch, kind}];
   if (bank.empty()) {
-    bank = home->path().parent_path() / absl::StrCat("bank", epoch);
-    BuildTestBank(QuickModel(), bank, epoch);
+    bank = home->path().parent_path() /
+           absl::StrCat("bank", epoch, kind == BankKind::kCold ? "cold" : "");
+    BuildTestBank(QuickModel(), bank, epoch, kind);
   }
   return bank;
 }
 
 }  // namespace
 
-void BuildTestBank(const std::filesystem::path& model, const std::filesystem::path& out,
-                   int epoch) {
+void BuildTestBank(const std::filesystem::path& model, const std::filesystem::path& out, int epoch,
+                   BankKind kind) {
   const std::string input = out.string() + ".jsonl";
   std::ofstream file(input);
   for (int i = 0; i < kTestReferences; ++i) {
     file << "{\"text\": \"" << TestReference(i, epoch) << "\", \"title\": \"Title " << i << "\"}\n";
   }
   file.close();
-  const std::string command =
-      absl::StrCat(M3_BINARY_DIR "/bin/memory3-bank build --model_dir=", model.string(),
-                   " --input=", input, " --out=", out.string(), " --epoch=", epoch, " --threads=1",
-                   " --memory_config='", kTestMemoryConfig, "' >/dev/null 2>&1");
+  const std::string command = absl::StrCat(
+      M3_BINARY_DIR "/bin/memory3-bank build --model_dir=", model.string(), " --input=", input,
+      " --out=", out.string(), " --epoch=", epoch, " --threads=1", " --memory_config='",
+      kTestMemoryConfig, "'", kind == BankKind::kCold ? " --cold" : "", " >/dev/null 2>&1");
   M3_CHECK(std::system(command.c_str()) == 0);
 }
 
-MemoryFolder::MemoryFolder() {
+MemoryFolder::MemoryFolder(BankKind kind) {
   std::string pattern = testing::TempDir() + "/m3_memory_XXXXXX";
   M3_CHECK(mkdtemp(pattern.data()) != nullptr);
   path_ = pattern;
-  Publish(1);
+  Publish(1, kind);
 }
 
 MemoryFolder::~MemoryFolder() {
@@ -63,9 +65,9 @@ MemoryFolder::~MemoryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-void MemoryFolder::Publish(int epoch) {
+void MemoryFolder::Publish(int epoch, BankKind kind) {
   const std::filesystem::path link = path_ / "next";
-  std::filesystem::create_directory_symlink(BuiltBank(epoch), link);
+  std::filesystem::create_directory_symlink(BuiltBank(epoch, kind), link);
   std::filesystem::rename(link, bank());
 }
 

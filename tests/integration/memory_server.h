@@ -19,13 +19,17 @@ inline constexpr char kTestMemoryConfig[] =
 inline constexpr int kTestMemoriesPerChunk = 3;
 inline constexpr int kTestReferences = 40;  // of a built bank
 
+// Whether a built bank has memories, or texts alone (memory3-bank --cold).
+enum class BankKind { kEncoded, kCold };
+
 // Runs memory3-bank; fails the program when it does.
-void BuildTestBank(const std::filesystem::path& model, const std::filesystem::path& out, int epoch);
+void BuildTestBank(const std::filesystem::path& model, const std::filesystem::path& out, int epoch,
+                   BankKind kind);
 
 // A folder with a link `bank` to a bank of epoch 1, and room for what is taught.
 class MemoryFolder {
  public:
-  MemoryFolder();
+  explicit MemoryFolder(BankKind kind = BankKind::kEncoded);
   ~MemoryFolder();
   MemoryFolder(const MemoryFolder&) = delete;
   MemoryFolder& operator=(const MemoryFolder&) = delete;
@@ -34,7 +38,7 @@ class MemoryFolder {
   std::filesystem::path taught() const { return path_ / "taught"; }
   std::string sidecar_address() const { return "unix:" + (path_ / "sidecar").string(); }
   // Puts a bank of this epoch in the place of the one before, in one step.
-  void Publish(int epoch);
+  void Publish(int epoch, BankKind kind = BankKind::kEncoded);
 
   ServerOptions server_options() const;
 

@@ -273,6 +273,27 @@ TEST_F(ServerMemoryTest, TakesUpANewerBank) {
   }));
 }
 
+TEST_F(ServerMemoryTest, AColdBankIsEncodedAsItIsRetrieved) {
+  const v1::ChatRequest request = MemoryRequestFor("iii number", 60);
+  const MemoryFolder folder(BankKind::kCold);
+  TestSidecar sidecar(folder);
+  sidecar.Start();
+  TestServer cold(folder.server_options());
+  const ChatAnswer first = Chat(cold.chat(), request);
+  ASSERT_TRUE(first.status.ok()) << first.status.error_message();
+  EXPECT_EQ(MemoryChunks(first).front().memories(0).tier(), v1::MEMORY_TIER_ENCODED);
+  EXPECT_GT(cold.Sample("memory3_memories_total{tier=\"encoded\"}"), 0);
+  // The memories are those that a bank would have held, and nothing is encoded twice.
+  EXPECT_EQ(first.token_ids(), Chat(server_.chat(), request).token_ids());
+  const ChatAnswer second = Chat(cold.chat(), request);
+  EXPECT_EQ(second.token_ids(), first.token_ids());
+  for (const v1::MemoryChunk& chunk : MemoryChunks(second)) {
+    for (const v1::UsedMemory& memory : chunk.memories()) {
+      EXPECT_NE(memory.tier(), v1::MEMORY_TIER_ENCODED);
+    }
+  }
+}
+
 TEST(ServerMemoryStartTest, ABankOfAnotherModelIsRefusedNamingBoth) {
   const MemoryFolder folder;
   ServerOptions options = folder.server_options();
