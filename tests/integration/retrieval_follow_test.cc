@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include "engine/memory/bank/manifest.h"
 #include "gtest/gtest.h"
 #include "tests/integration/retrieval_bank.h"
 #include "tests/integration/retrieval_harness.h"
@@ -135,6 +136,8 @@ TEST_F(RetrievalFollowTest, TaughtReferencesAreFoundAndDeletedOnesAreNot) {
   EXPECT_EQ(harness.Nearest("Who is the walrus Otto?"), otto);
   EXPECT_EQ(harness.Nearest(texts[4]), 4u);
 
+  const auto manifest = ParseManifest(ReadBytes(At("bank1") / kManifestFile), "bank1");
+  ASSERT_TRUE(manifest.ok() && (*log)->Bind(*manifest).ok());
   ASSERT_TRUE((*log)->Delete({0, otto}).ok());
   for (MemoryId id = 0; id < 35; ++id) ASSERT_TRUE((*log)->Delete({1, id}).ok());
   ASSERT_TRUE(harness.Refresh(&info).ok());
