@@ -21,7 +21,7 @@ class CircuitBreaker {
  public:
   static constexpr int kFailuresToOpen = 3;
   static constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
-  static constexpr absl::Duration kLongestPause = absl::Milliseconds(400);
+  static constexpr absl::Duration kLongestPause = absl::Milliseconds(250);
 
   explicit CircuitBreaker(uint64_t seed) : random_(seed) {}
 

@@ -11,7 +11,7 @@ namespace {
 
 // A sidecar that was restarted is to be found at once; gRPC's own pauses grow to minutes.
 constexpr int kFirstReconnectMs = 20;
-constexpr int kLongestReconnectMs = 200;
+constexpr int kLongestReconnectMs = 100;
 // One attempt may take this long on a busy machine: gRPC calls that its smallest pause.
 constexpr int kConnectTimeoutMs = 800;
 constexpr int kMaxReplyBytes = 4 << 20;
@@ -78,7 +78,7 @@ RetrievalClient::RetrievalClient(const std::string& target, int limit, uint64_t 
 RetrievalClient::~RetrievalClient() {
   MutexLock lock(mutex_);
   for (Call* call : calls_) call->context.TryCancel();
-  while (!calls_.empty()) emptied_.Wait(mutex_);
+  while (!calls_.empty() || finishing_ > 0) emptied_.Wait(mutex_);
 }
 
 void RetrievalClient::Retrieve(std::vector<std::string> queries, absl::Duration timeout,
@@ -114,15 +114,22 @@ void RetrievalClient::Finish(Call* call, const grpc::Status& status) {
   } else {
     breaker_.OnSuccess();
   }
-  const std::unique_ptr<Call> owned(call);
+  std::unique_ptr<Call> owned(call);
+  {
+    MutexLock lock(mutex_);
+    calls_.erase(call);
+    ++finishing_;
+  }
   if (status.ok()) {
     call->done(ToAnswer(call->response));
   } else {
     call->done(FromGrpc(status));
   }
+  // The call refers to the channel, whose last reference must not go on a thread of gRPC's.
+  owned.reset();
   MutexLock lock(mutex_);
-  calls_.erase(call);
-  if (calls_.empty()) emptied_.SignalAll();
+  --finishing_;
+  if (calls_.empty() && finishing_ == 0) emptied_.SignalAll();
 }
 
 absl::Status RetrievalClient::Refresh(absl::Duration timeout) {

@@ -53,6 +53,7 @@ class RetrievalClient : public Retriever {
   Mutex mutex_;
   CondVar emptied_;
   absl::flat_hash_set<Call*> calls_ ABSL_GUARDED_BY(mutex_);
+  int finishing_ ABSL_GUARDED_BY(mutex_) = 0;  // calls whose callbacks run
 };
 
 }  // namespace memory3
