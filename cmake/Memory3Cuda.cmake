@@ -9,6 +9,8 @@ if(M3_CUDA)
 endif()
 if(M3_HAVE_CUDA)
   enable_language(CUDA)
+  # CMake 3.25 does not know how nvcc is asked for C++20.
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   find_package(CUDAToolkit REQUIRED)
   message(STATUS "CUDA compiler found: ${CMAKE_CUDA_COMPILER}; the CUDA targets are built")
 else()

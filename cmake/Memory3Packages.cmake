@@ -18,6 +18,8 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_path(HNSWLIB_INCLUDE_DIR hnswlib/hnswlib.h REQUIRED)
 if(M3_BUILD_TESTS)
   find_package(GTest CONFIG REQUIRED)
+  # Fibers: the threads of kernels that run without a device (engine/cuda/host).
+  find_package(Boost REQUIRED COMPONENTS context)
 endif()
 if(M3_BUILD_BENCH)
   find_package(benchmark CONFIG REQUIRED)
