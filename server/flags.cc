@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/byte_size.h"
+#include "common/flag_checks.h"
 #include "engine/base/field_error.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/string_views.h"
@@ -104,22 +105,6 @@ namespace {
 
 // Fewer, and a reader that is merely not scheduled for a few steps would be cut off.
 constexpr int kMinStreamEvents = 16;
-
-absl::Status FlagError(absl::string_view flag, absl::string_view problem) {
-  return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", problem));
-}
-
-template <typename T>
-absl::Status CheckRange(absl::string_view flag, T value, T min, T max) {
-  if (value >= min && value <= max) return absl::OkStatus();
-  return FlagError(flag, absl::StrCat("must be in [", min, ", ", max, "], got ", value));
-}
-
-absl::Status CheckDuration(absl::string_view flag, absl::Duration value) {
-  if (value > absl::ZeroDuration() && value < absl::Hours(24 * 365)) return absl::OkStatus();
-  return FlagError(
-      flag, absl::StrCat("must be above 0 and below a year, got ", absl::FormatDuration(value)));
-}
 
 std::vector<std::string> SplitList(const std::string& list) {
   return absl::StrSplit(list, ',', absl::SkipWhitespace());

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/byte_size.h"
+#include "common/flag_checks.h"
 #include "engine/base/cpu_count.h"
 #include "engine/base/status_macros.h"
 
@@ -49,22 +50,6 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxCandidates = 1 << 16;
-
-absl::Status FlagError(absl::string_view flag, absl::string_view problem) {
-  return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", problem));
-}
-
-template <typename T>
-absl::Status CheckRange(absl::string_view flag, T value, T min, T max) {
-  if (value >= min && value <= max) return absl::OkStatus();
-  return FlagError(flag, absl::StrCat("must be in [", min, ", ", max, "], got ", value));
-}
-
-absl::Status CheckDuration(absl::string_view flag, absl::Duration value) {
-  if (value > absl::ZeroDuration() && value < absl::Hours(24 * 365)) return absl::OkStatus();
-  return FlagError(
-      flag, absl::StrCat("must be above 0 and below a year, got ", absl::FormatDuration(value)));
-}
 
 int OrAllCores(int threads) { return threads == 0 ? UsableCores() : threads; }
 
