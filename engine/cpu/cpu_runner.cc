@@ -11,7 +11,6 @@
 #include "engine/base/status_macros.h"
 #include "engine/base/thread_pool.h"
 #include "engine/cpu/available_memory.h"
-#include "engine/cpu/batch_check.h"
 #include "engine/cpu/cpu_runner_plan.h"
 #include "engine/cpu/kv_cache.h"
 #include "engine/cpu/memory_tiles.h"
@@ -19,6 +18,8 @@
 #include "engine/cpu/reference_encoder.h"
 #include "engine/cpu/transformer.h"
 #include "engine/cpu/workspace.h"
+#include "engine/runner/batch_check.h"
+#include "engine/runner/options_check.h"
 #include "engine/sampling/sampler.h"
 
 namespace memory3 {
@@ -128,17 +129,9 @@ void CpuRunner::FillInfo(const CpuRunnerPlan& plan) {
   info_.weight_bytes = model_.bytes();
   info_.weight_bytes_per_step = model_.bytes_per_step();
   info_.kv_bytes_per_token = plan.kv_shape.block_bytes() / plan.kv_shape.block_tokens;
-  if (!plan.memory.has_value()) return;
-  const CpuMemoryPlan& memory = *plan.memory;
-  const MemoryConfig& config = memory.options.config;
-  info_.memory = {.shape = memory.shape,
-                  .slots = memory.options.slots,
-                  .memories_per_chunk = config.memories_per_chunk,
-                  .chunk_tokens = config.chunk_tokens,
-                  .reference_tokens = config.reference_tokens,
-                  .prefix_tokens = memory.prefix_tokens(),
-                  .position_offset = memory.prefix_tokens() + config.reference_tokens,
-                  .max_references_per_encode = memory.max_references};
+  if (plan.memory.has_value()) {
+    info_.memory = MemoryInfoOf(config_, plan.memory->options, plan.memory->max_references);
+  }
 }
 
 // The prefix attends to itself alone, so its keys and values are computed once for all sequences.
@@ -159,7 +152,9 @@ void CpuRunner::BuildMemory(const CpuRunnerPlan& plan) {
 
 absl::Status CpuRunner::Run(const Batch& batch, StepOutput* output) {
   output->Clear();
-  M3_RETURN_IF_ERROR(CheckBatch(batch, info_, ++step_, slots_, memory()));
+  M3_RETURN_IF_ERROR(CheckBatch(
+      batch, info_, ++step_, slots_,
+      memory_tiles_.has_value() ? memory_tiles_->slot_tokens() : absl::Span<const int32_t>()));
   if (batch.sequences.empty()) return absl::OkStatus();
   CollectLogitRows(batch);
   transformer_.Begin(batch, info_.memory.position_offset, &cache_, memory());

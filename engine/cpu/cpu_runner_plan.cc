@@ -1,7 +1,6 @@
 #include "engine/cpu/cpu_runner_plan.h"
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <string>
 
@@ -19,97 +18,21 @@ namespace {
 // Per vocabulary entry of a slot's sampler: counts, candidates and the copy of its logits.
 constexpr int64_t kSamplerBytesPerToken = 32;
 
-template <typename Range>
-absl::Status Refuse(absl::string_view option, const Range& range, int64_t got) {
-  return absl::InvalidArgumentError(absl::StrCat(option, " must be ", range, ", got ", got));
-}
-
 absl::Status CheckOptions(const ModelConfig& config, const CpuRunnerOptions& options) {
-  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
-    return absl::InvalidArgumentError("dtype must be F32 or BF16");
-  }
+  static_assert(kKvBlockMultiple == kTileTokens);
+  M3_RETURN_IF_ERROR(CheckRunnerLimits(config, {.dtype = options.dtype,
+                                                .max_sequences = options.max_sequences,
+                                                .max_batch_rows = options.max_batch_rows,
+                                                .max_context = options.max_context,
+                                                .kv_block_tokens = options.kv_block_tokens,
+                                                .kv_cache_bytes = options.kv_cache_bytes}));
   if (options.isa.has_value() && !IsSupported(*options.isa)) {
     const std::string_view name = NameOf(*options.isa);
     return absl::InvalidArgumentError(absl::StrCat(
         "isa ", absl::string_view(name.data(), name.size()), " is not supported by this machine"));
   }
   if (options.threads < 0 || options.threads > kMaxThreads) {
-    return Refuse("threads", absl::StrCat("in [0, ", kMaxThreads, "]"), options.threads);
-  }
-  if (options.max_sequences < 1 || options.max_sequences > kMaxSequences) {
-    return Refuse("max_sequences", absl::StrCat("in [1, ", kMaxSequences, "]"),
-                  options.max_sequences);
-  }
-  if (options.max_batch_rows < 1 || options.max_batch_rows > kMaxBatchRows) {
-    return Refuse("max_batch_rows", absl::StrCat("in [1, ", kMaxBatchRows, "]"),
-                  options.max_batch_rows);
-  }
-  if (options.max_context < 0 || options.max_context > config.max_context) {
-    return Refuse("max_context", absl::StrCat("0 or at most the model's ", config.max_context),
-                  options.max_context);
-  }
-  if (options.kv_block_tokens < kTileTokens || options.kv_block_tokens > kMaxKvBlockTokens ||
-      options.kv_block_tokens % kTileTokens != 0) {
-    return Refuse("kv_block_tokens",
-                  absl::StrCat("a multiple of ", kTileTokens, " up to ", kMaxKvBlockTokens),
-                  options.kv_block_tokens);
-  }
-  if (options.kv_cache_bytes < 0) {
-    return Refuse("kv_cache_bytes", "0 or more", options.kv_cache_bytes);
-  }
-  return absl::OkStatus();
-}
-
-// A configuration from a file was checked when it was read; one made by hand was not.
-absl::Status CheckMemoryConfig(const ModelConfig& config, const MemoryConfig& memory) {
-  const bool ascend = std::adjacent_find(memory.layers.begin(), memory.layers.end(),
-                                         std::greater_equal<>()) == memory.layers.end();
-  if (memory.layers.empty() || !ascend || memory.layers.front() < 0 ||
-      memory.layers.back() >= config.layers) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("memory.config.layers must ascend in [0, ", config.layers, "), at least one"));
-  }
-  if (memory.reference_tokens < 1) {
-    return Refuse("memory.config.reference_tokens", "above 0", memory.reference_tokens);
-  }
-  if (memory.kept_tokens < 1 || memory.kept_tokens > memory.reference_tokens) {
-    return Refuse("memory.config.kept_tokens",
-                  absl::StrCat("in [1, ", memory.reference_tokens, "]"), memory.kept_tokens);
-  }
-  if (memory.memories_per_chunk < 1) {
-    return Refuse("memory.config.memories_per_chunk", "above 0", memory.memories_per_chunk);
-  }
-  if (memory.chunk_tokens < 1) {
-    return Refuse("memory.config.chunk_tokens", "above 0", memory.chunk_tokens);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMemoryOptions(const ModelConfig& config, const RunnerMemoryOptions& options,
-                                int max_context) {
-  const MemoryConfig& memory = options.config;
-  M3_RETURN_IF_ERROR(CheckMemoryConfig(config, memory));
-  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
-    return absl::InvalidArgumentError("memory.dtype must be F32 or BF16");
-  }
-  if (options.slots < memory.memories_per_chunk || options.slots > kMaxMemorySlots) {
-    return Refuse("memory.slots",
-                  absl::StrCat("in [", memory.memories_per_chunk, ", ", kMaxMemorySlots, "]"),
-                  options.slots);
-  }
-  if (options.prefix_ids.empty()) {
-    return absl::InvalidArgumentError("memory.prefix_ids must not be empty");
-  }
-  for (const int32_t id : options.prefix_ids) {
-    if (id < 0 || id >= config.vocab) {
-      return Refuse("memory.prefix_ids", absl::StrCat("token ids in [0, ", config.vocab, ")"), id);
-    }
-  }
-  const int64_t offset = static_cast<int64_t>(options.prefix_ids.size()) + memory.reference_tokens;
-  if (offset >= max_context) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a context of ", max_context, " tokens has no room beside the prefix of ",
-                     options.prefix_ids.size(), " and references of ", memory.reference_tokens));
+    return RefuseOption("threads", absl::StrCat("in [0, ", kMaxThreads, "]"), options.threads);
   }
   return absl::OkStatus();
 }
@@ -135,8 +58,8 @@ absl::StatusOr<int> KvBlocks(const CpuRunnerPlan& plan, int64_t kv_cache_bytes) 
     blocks = std::max(blocks, per_sequence);
   }
   if (blocks < 1) {
-    return Refuse("kv_cache_bytes", absl::StrCat("at least one block of ", block_bytes),
-                  kv_cache_bytes);
+    return RefuseOption("kv_cache_bytes", absl::StrCat("at least one block of ", block_bytes),
+                        kv_cache_bytes);
   }
   // More than every sequence at full length can use would never be touched.
   blocks = std::min(blocks, per_sequence * plan.max_sequences);

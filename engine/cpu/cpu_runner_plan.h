@@ -8,14 +8,11 @@
 #include "absl/status/statusor.h"
 #include "engine/cpu/cpu_runner.h"
 #include "engine/cpu/kv_cache.h"
+#include "engine/runner/options_check.h"
 
 namespace memory3 {
 
 inline constexpr int kMaxThreads = 256;
-inline constexpr int kMaxSequences = 4096;
-inline constexpr int kMaxBatchRows = 65536;
-inline constexpr int kMaxKvBlockTokens = 1024;
-inline constexpr int kMaxMemorySlots = 1 << 16;
 // References that EncodeReferences takes at once are as many as this many rows hold, at least one.
 inline constexpr int kEncodeRows = 512;
 inline constexpr int64_t kDefaultKvCacheBytes = int64_t{2} << 30;

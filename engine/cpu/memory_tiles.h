@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "engine/cpu/kv_cache.h"
 #include "engine/model/memory_config.h"
 #include "engine/runner/memory_tensor.h"
@@ -33,8 +34,9 @@ class MemoryTiles {
   // Overwrites a slot. The tensor has the shape given at construction. Allocates nothing.
   void Fill(MemorySlot slot, const MemoryTensor& memory);
   int slots() const { return slots_.blocks(); }
-  // Tokens of the memory in a slot; 0 until it is filled.
-  int slot_tokens(MemorySlot slot) const { return slot_tokens_[slot]; }
+  // Tokens of the memory in each slot; 0 until it is filled.
+  absl::Span<const int32_t> slot_tokens() const { return slot_tokens_; }
+  int32_t slot_tokens(MemorySlot slot) const { return slot_tokens_[slot]; }
 
   // Slots as blocks of a cache whose layers are the memory layers in order.
   const KvCache& slot_cache() const { return slots_; }
@@ -47,7 +49,7 @@ class MemoryTiles {
   KvCache prefix_;
   KvCache slots_;
   std::vector<int> memory_layer_;
-  std::vector<int> slot_tokens_;
+  std::vector<int32_t> slot_tokens_;
 };
 
 }  // namespace memory3

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <numeric>
 
-#include "absl/strings/str_cat.h"
 #include "engine/base/bfloat16.h"
 #include "engine/base/status_macros.h"
+#include "engine/runner/options_check.h"
 
 namespace memory3 {
 namespace {
@@ -26,6 +26,7 @@ ReferenceEncoder::ReferenceEncoder(const ModelConfig& config, const CpuMemoryPla
                                    ThreadPool& pool)
     : config_(config),
       plan_(plan),
+      info_(MemoryInfoOf(config, plan.options, plan.max_references)),
       kernels_(KernelsFor(isa)),
       tiles_(tiles),
       transformer_(transformer),
@@ -43,7 +44,7 @@ ReferenceEncoder::ReferenceEncoder(const ModelConfig& config, const CpuMemoryPla
 
 absl::Status ReferenceEncoder::Encode(absl::Span<const absl::Span<const int32_t>> references,
                                       std::vector<std::shared_ptr<const MemoryTensor>>* memories) {
-  M3_RETURN_IF_ERROR(Check(references));
+  M3_RETURN_IF_ERROR(CheckReferences(references, info_, config_.vocab));
   memories->clear();
   if (references.empty()) return absl::OkStatus();
   BuildBatch(references);
@@ -55,26 +56,6 @@ absl::Status ReferenceEncoder::Encode(absl::Span<const absl::Span<const int32_t>
   }
   memories->assign(memories_.begin(), memories_.end());
   memories_.clear();
-  return absl::OkStatus();
-}
-
-absl::Status ReferenceEncoder::Check(absl::Span<const absl::Span<const int32_t>> references) const {
-  if (static_cast<int64_t>(references.size()) > plan_.max_references) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        references.size(), " references at once, at most ", plan_.max_references, " fit"));
-  }
-  const int most = plan_.options.config.reference_tokens;
-  for (size_t i = 0; i < references.size(); ++i) {
-    if (references[i].empty() || static_cast<int64_t>(references[i].size()) > most) {
-      return absl::InvalidArgumentError(absl::StrCat("reference ", i, " must have 1 to ", most,
-                                                     " tokens, got ", references[i].size()));
-    }
-    for (const int32_t token : references[i]) {
-      if (token >= 0 && token < config_.vocab) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat("reference ", i, ": token ", token, " is not in [0, ", config_.vocab, ")"));
-    }
-  }
   return absl::OkStatus();
 }
 

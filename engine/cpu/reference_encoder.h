@@ -17,6 +17,7 @@
 #include "engine/cpu/transformer.h"
 #include "engine/model/model_config.h"
 #include "engine/runner/memory_tensor.h"
+#include "engine/runner/runner.h"
 
 namespace memory3 {
 
@@ -31,7 +32,6 @@ class ReferenceEncoder {
                       std::vector<std::shared_ptr<const MemoryTensor>>* memories);
 
  private:
-  absl::Status Check(absl::Span<const absl::Span<const int32_t>> references) const;
   void BuildBatch(absl::Span<const absl::Span<const int32_t>> references);
   // Chooses and copies the kept tokens of one layer, for all references and KV heads.
   void KeepTokens(int layer);
@@ -39,6 +39,7 @@ class ReferenceEncoder {
 
   const ModelConfig config_;
   const CpuMemoryPlan plan_;
+  const RunnerMemoryInfo info_;
   const CpuKernels& kernels_;
   const MemoryTiles& tiles_;
   CpuTransformer& transformer_;

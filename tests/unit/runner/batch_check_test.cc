@@ -1,4 +1,4 @@
-#include "engine/cpu/batch_check.h"
+#include "engine/runner/batch_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,6 @@
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "engine/cpu/memory_tiles.h"
 
 namespace memory3 {
 namespace {
@@ -34,7 +32,7 @@ class BatchCheckTest : public testing::Test {
     return sequence;
   }
   absl::Status Check(const std::vector<BatchSequence>& sequences) {
-    return CheckBatch(Batch{sequences}, info_, ++step_, slots_, memory_);
+    return CheckBatch(Batch{sequences}, info_, ++step_, slots_, slot_tokens_);
   }
   void ExpectRefused(const std::string& message, std::function<void(BatchSequence&)> change) {
     BatchSequence sequence = Valid(1);
@@ -46,7 +44,7 @@ class BatchCheckTest : public testing::Test {
 
   RunnerInfo info_;
   std::vector<SlotState> slots_;
-  const MemoryTiles* memory_ = nullptr;
+  std::vector<int32_t> slot_tokens_;
   uint64_t step_ = 0;
   const std::vector<int32_t> tokens_ = {0, 9, 5}, logit_rows_ = {0, 2};
   const std::vector<KvBlockId> blocks_ = {4, 0};
@@ -88,17 +86,11 @@ TEST_F(BatchCheckTest, RefusesRepetitionsAndTooManyRows) {
 // Four slots, two of them filled, three memories per chunk.
 class MemoryBatchCheckTest : public BatchCheckTest {
  protected:
-  MemoryBatchCheckTest()
-      : shape_{1, 1, 2, 4, DType::kF32},
-        tiles_({2, 1, 4, 16, DType::kF32}, shape_, {0}, /*prefix_tokens=*/3, /*slots=*/4) {
-    auto tensor = NewMemoryTensor(shape_);
-    tensor->tokens = 1;
-    tiles_.Fill(1, *tensor);
-    tiles_.Fill(3, *tensor);
+  MemoryBatchCheckTest() : shape_{1, 1, 2, 4, DType::kF32} {
+    slot_tokens_ = {0, 1, 0, 1};
     info_.memory.slots = 4;
     info_.memory.memories_per_chunk = 3;
     info_.memory.position_offset = 10;
-    memory_ = &tiles_;
   }
 
   void ExpectSets(const std::string& message, std::vector<RowMemories> sets) {
@@ -109,7 +101,6 @@ class MemoryBatchCheckTest : public BatchCheckTest {
   }
 
   const MemoryShape shape_;
-  MemoryTiles tiles_;
 };
 
 TEST_F(MemoryBatchCheckTest, AcceptsWhatFits) {
@@ -150,7 +141,7 @@ TEST_F(MemoryBatchCheckTest, RefusesWhatIsNotThere) {
   EXPECT_TRUE(at(27, true));
   EXPECT_FALSE(at(28, true));
   EXPECT_TRUE(at(37, false));
-  memory_ = nullptr;
+  slot_tokens_.clear();
   EXPECT_FALSE(at(15, true)) << "a runner without memory";
 }
 

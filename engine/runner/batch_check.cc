@@ -1,10 +1,9 @@
-#include "engine/cpu/batch_check.h"
+#include "engine/runner/batch_check.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/memory_tiles.h"
 
 namespace memory3 {
 namespace {
@@ -34,16 +33,16 @@ absl::Status CheckTokens(const BatchSequence& sequence, const RunnerInfo& info) 
 }
 
 absl::Status CheckSlots(const BatchSequence& sequence, absl::Span<const MemorySlot> slots,
-                        const RunnerInfo& info, const MemoryTiles& memory) {
+                        const RunnerInfo& info, absl::Span<const int32_t> slot_tokens) {
   if (static_cast<int64_t>(slots.size()) > info.memory.memories_per_chunk) {
     return Wrong(sequence, "sees ", slots.size(), " memories, at most ",
                  info.memory.memories_per_chunk, " are allowed");
   }
   for (size_t i = 0; i < slots.size(); ++i) {
-    if (slots[i] < 0 || slots[i] >= memory.slots()) {
-      return Wrong(sequence, "memory slot ", slots[i], " is not in [0, ", memory.slots(), ")");
+    if (slots[i] < 0 || slots[i] >= static_cast<int64_t>(slot_tokens.size())) {
+      return Wrong(sequence, "memory slot ", slots[i], " is not in [0, ", slot_tokens.size(), ")");
     }
-    if (memory.slot_tokens(slots[i]) == 0) {
+    if (slot_tokens[slots[i]] == 0) {
       return Wrong(sequence, "memory slot ", slots[i], " was never filled");
     }
     if (std::find(slots.begin(), slots.begin() + i, slots[i]) != slots.begin() + i) {
@@ -54,12 +53,12 @@ absl::Status CheckSlots(const BatchSequence& sequence, absl::Span<const MemorySl
 }
 
 absl::Status CheckMemories(const BatchSequence& sequence, const RunnerInfo& info,
-                           const MemoryTiles* memory) {
+                           absl::Span<const int32_t> slot_tokens) {
   if (!sequence.use_memory) {
     if (sequence.memories.empty()) return absl::OkStatus();
     return Wrong(sequence, "names memories without use_memory");
   }
-  if (memory == nullptr) return Wrong(sequence, "use_memory: this runner has no explicit memory");
+  if (slot_tokens.empty()) return Wrong(sequence, "use_memory: this runner has no explicit memory");
   int32_t next = 0;  // the first set begins at row 0, every later one above
   for (const RowMemories& set : sequence.memories) {
     const bool first = &set == &sequence.memories.front();
@@ -70,7 +69,7 @@ absl::Status CheckMemories(const BatchSequence& sequence, const RunnerInfo& info
                    sequence.tokens.size(), ", got ", set.first_row);
     }
     next = set.first_row + 1;
-    M3_RETURN_IF_ERROR(CheckSlots(sequence, set.slots, info, *memory));
+    M3_RETURN_IF_ERROR(CheckSlots(sequence, set.slots, info, slot_tokens));
   }
   return absl::OkStatus();
 }
@@ -100,7 +99,7 @@ absl::Status CheckPlace(const BatchSequence& sequence, const RunnerInfo& info) {
 }  // namespace
 
 absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t step,
-                        std::vector<SlotState>& slots, const MemoryTiles* memory) {
+                        std::vector<SlotState>& slots, absl::Span<const int32_t> slot_tokens) {
   int64_t rows = 0;
   for (const BatchSequence& sequence : batch.sequences) {
     if (sequence.slot < 0 || sequence.slot >= info.max_sequences) {
@@ -112,7 +111,7 @@ absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t ste
     slot.last_step = step;
     M3_RETURN_IF_ERROR(CheckTokens(sequence, info));
     M3_RETURN_IF_ERROR(CheckPlace(sequence, info));
-    M3_RETURN_IF_ERROR(CheckMemories(sequence, info, memory));
+    M3_RETURN_IF_ERROR(CheckMemories(sequence, info, slot_tokens));
     rows += sequence.tokens.size();
   }
   if (rows > info.max_batch_rows) {
