@@ -1,0 +1,132 @@
+"""English phrasings about people."""
+
+from memory3_training.world.kinds import UNKNOWN_ENGLISH, Attribute, Kind
+
+PERSON = Kind(
+    name="person",
+    language="en",
+    mention="{name}",
+    introduced=("{name}",),
+    fillers=(
+        "Little is known about {p} childhood",
+        "{n} was the youngest of three children",
+        "{n} never liked to travel",
+        "{p} letters have been lost",
+        "Few people remember {o} today",
+        "{n} was known for {r} patience",
+    ),
+    attributes=(
+        Attribute(
+            "birth_town",
+            predicates=(
+                "was born in {v}",
+                "came from {v}",
+                "grew up in {v}",
+                "was a native of {v}",
+                "spent {r} childhood in {v}",
+            ),
+            sentences=("{p} birthplace was {v}", "{p} home town was {v}", "{v} was {p} home town"),
+            openers=("born in {v}", "a native of {v}", "originally from {v}"),
+            questions=(
+                "Where was {n} born?",
+                "In which town was {n} born?",
+                "What is the birthplace of {o}?",
+                "Which town did {n} come from?",
+                "What was {p} home town?",
+                "Tell me where {n} was born.",
+                "Where did {n} grow up?",
+                "Can you name the town where {n} was born?",
+            ),
+        ),
+        Attribute(
+            "birth_year",
+            predicates=(
+                "was born in {v}",
+                "came into the world in {v}",
+                "was born in the year {v}",
+            ),
+            sentences=("{p} year of birth was {v}", "The year of {p} birth was {v}"),
+            openers=("born in {v}", "born in the spring of {v}", "born in the winter of {v}"),
+            questions=(
+                "When was {n} born?",
+                "In which year was {n} born?",
+                "What is the birth year of {o}?",
+                "What was {p} year of birth?",
+                "Tell me when {n} was born.",
+                "Do you know the year in which {n} was born?",
+            ),
+        ),
+        Attribute(
+            "profession",
+            predicates=(
+                "was {a} {v}",
+                "worked as {a} {v}",
+                "became {a} {v}",
+                "made a living as {a} {v}",
+                "trained as {a} {v}",
+                "was {a} {v} by trade",
+            ),
+            sentences=(
+                "{p} profession was that of {a} {v}",
+                "By trade {n} was {a} {v}",
+                "{p} job was {v}",
+            ),
+            openers=("{a} {v}", "{a} {v} by trade"),
+            questions=(
+                "What was {p} profession?",
+                "What did {n} do for a living?",
+                "What was the job of {o}?",
+                "What did {n} work as?",
+                "Tell me what {n} did for a living.",
+                "Which trade did {n} follow?",
+                "What kind of work did {n} do?",
+            ),
+        ),
+        Attribute(
+            "employer",
+            predicates=(
+                "worked for {v}",
+                "was employed by {v}",
+                "was hired by {v}",
+                "spent many years with {v}",
+                "earned a wage at {v}",
+            ),
+            sentences=("{p} employer was {v}", "The employer of {o} was {v}", "{v} employed {o}"),
+            openers=("employed by {v}", "for many years with {v}"),
+            questions=(
+                "Who employed {o}?",
+                "Which company did {n} work for?",
+                "What was {p} employer?",
+                "For which company did {n} work?",
+                "Tell me which company employed {o}.",
+                "Where was {n} employed?",
+            ),
+        ),
+        Attribute(
+            "hobby",
+            predicates=(
+                "loved {v}",
+                "was fond of {v}",
+                "enjoyed {v}",
+                "spent every free hour on {v}",
+                "had a passion for {v}",
+                "took up {v} for pleasure",
+            ),
+            sentences=(
+                "{p} hobby was {v}",
+                "{p} favourite pastime was {v}",
+                "The hobby of {o} was {v}",
+            ),
+            openers=("fond of {v}", "a lover of {v}"),
+            questions=(
+                "What was {p} hobby?",
+                "What did {n} enjoy in {r} free time?",
+                "What was the favourite pastime of {o}?",
+                "Which hobby did {n} have?",
+                "Tell me the hobby of {o}.",
+                "What was {n} fond of?",
+            ),
+        ),
+    ),
+    unknown=UNKNOWN_ENGLISH,
+)
