@@ -3,9 +3,9 @@
 
 #include <vector>
 
+#include "engine/cpu/cpu_runner.h"
 #include "tests/unit/cpu/allocation_count.h"
-#include "tests/unit/cpu/random_model.h"
-#include "tests/unit/cpu/runner_bench.h"
+#include "tests/unit/runner/random_model.h"
 
 namespace memory3 {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/cpu/random_model.h"
-#include "tests/unit/cpu/runner_bench.h"
+#include "tests/unit/cpu/cpu_runner_bench.h"
+#include "tests/unit/runner/random_model.h"
 
 namespace memory3 {
 namespace {
@@ -148,13 +148,13 @@ TEST(CpuMemoryTest, BitsDependOnTheSequenceAndItsMemoriesAlone) {
       options.dtype = random() % 2 ? DType::kF32 : DType::kBF16;
       options.threads = 1;
       options.max_batch_rows = 400;
-      RunnerBench alone(model, options, 1);
+      CpuRunnerBench alone(model, options, 1);
       scene.SetUp(alone, 1, {0, 1, 2, 3, 4, 5});
       for (int s = 0; s < RunnerBench::kSequences; ++s) alone.Step({{s, 0, RunnerBench::kTokens}});
 
       options.threads = 1 + random() % 3;
       options.kv_block_tokens = random() % 2 ? 16 : 32;
-      RunnerBench mixed(model, options, 2);
+      CpuRunnerBench mixed(model, options, 2);
       // Slots that held other memories before.
       scene.SetUp(mixed, kReferences, {3, 4, 5, 6, 7, 8});
       scene.SetUp(mixed, 2, {11, 4, 8, 3, 0, 7});
@@ -175,7 +175,7 @@ TEST(CpuMemoryTest, AMemorysBitsDoNotDependOnItsBatch) {
       options.memory->config.selection = rule;
       options.memory->dtype = dtype;
       options.threads = 1 + random() % 3;
-      RunnerBench bench(MakeRandomModel(Shapes()[random() % 3], seed), options, 1);
+      CpuRunnerBench bench(MakeRandomModel(Shapes()[random() % 3], seed), options, 1);
       std::vector<std::vector<int32_t>> references = RandomReferences(random);
       const auto together = Encode(bench.runner(), references);
       ASSERT_EQ(together.size(), references.size());
@@ -206,7 +206,7 @@ TEST(CpuMemoryTest, RowsSeeTheMemoriesOfTheirOwnChunk) {
   const RandomModel model = MakeRandomModel(Shapes()[2], 7);
   const auto references = RandomReferences(random);
   const auto run = [&](const std::vector<std::vector<MemorySlot>>& sets) {
-    RunnerBench bench(model, Options(), 1);
+    CpuRunnerBench bench(model, Options(), 1);
     const auto memories = Encode(bench.runner(), references);
     for (int i = 0; i < kReferences; ++i) {
       EXPECT_TRUE(bench.runner().FillSlot(i, memories[i]).ok());
@@ -232,7 +232,7 @@ TEST(CpuMemoryTest, PlainSequencesKnowNothingOfIt) {
   const RandomModel model = MakeRandomModel(Shapes()[0], 3);
   CpuRunnerOptions without = Options();
   without.memory.reset();
-  RunnerBench plain(model, without, 1), beside(model, Options(), 1);
+  CpuRunnerBench plain(model, without, 1), beside(model, Options(), 1);
   beside.UseMemory(1, std::vector<std::vector<MemorySlot>>(kChunks));
   plain.Step({{0, 0, RunnerBench::kTokens}});
   beside.Step({{1, 0, 40}, {0, 0, RunnerBench::kTokens}});
@@ -240,7 +240,7 @@ TEST(CpuMemoryTest, PlainSequencesKnowNothingOfIt) {
 }
 
 TEST(CpuMemoryTest, SaysWhatItHolds) {
-  RunnerBench bench(MakeRandomModel(Shapes()[1], 3), Options(), 1);
+  CpuRunnerBench bench(MakeRandomModel(Shapes()[1], 3), Options(), 1);
   const RunnerMemoryInfo& info = bench.runner().info().memory;
   EXPECT_EQ(info.shape, (MemoryShape{2, 1, 5, 10, DType::kBF16}));
   EXPECT_EQ(info.slots, kSlots);
@@ -253,7 +253,7 @@ TEST(CpuMemoryTest, SaysWhatItHolds) {
 }
 
 TEST(CpuMemoryTest, RefusesReferencesThatCannotBeEncoded) {
-  RunnerBench bench(MakeRandomModel(Shapes()[1], 3), Options(), 1);
+  CpuRunnerBench bench(MakeRandomModel(Shapes()[1], 3), Options(), 1);
   const auto expect = [&](const std::string& message,
                           const std::vector<std::vector<int32_t>>& references) {
     const std::vector<absl::Span<const int32_t>> spans(references.begin(), references.end());
@@ -274,7 +274,7 @@ TEST(CpuMemoryTest, RefusesReferencesThatCannotBeEncoded) {
 }
 
 TEST(CpuMemoryTest, RefusesMemoriesOfAnotherShape) {
-  RunnerBench bench(MakeRandomModel(Shapes()[1], 3), Options(), 1);
+  CpuRunnerBench bench(MakeRandomModel(Shapes()[1], 3), Options(), 1);
   MemoryShape shape = bench.runner().info().memory.shape;
   shape.kept_tokens = 8;
   std::shared_ptr<MemoryTensor> memory = NewMemoryTensor(shape);
@@ -287,7 +287,7 @@ TEST(CpuMemoryTest, RefusesMemoriesOfAnotherShape) {
 }
 
 TEST(CpuMemoryTest, WithoutMemoryItIsUnimplemented) {
-  RunnerBench bench(MakeRandomModel(Shapes()[1], 3), {}, 1);
+  CpuRunnerBench bench(MakeRandomModel(Shapes()[1], 3), {}, 1);
   EXPECT_EQ(bench.runner().info().memory.slots, 0);
   EXPECT_EQ(bench.runner().FillSlot(0, NewMemoryTensor({1, 1, 1, 10})).code(),
             absl::StatusCode::kUnimplemented);

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/cpu/naive_llama.h"
-#include "tests/unit/cpu/random_model.h"
-#include "tests/unit/cpu/runner_bench.h"
+#include "tests/unit/cpu/cpu_runner_bench.h"
+#include "tests/unit/runner/naive_llama.h"
+#include "tests/unit/runner/random_model.h"
 
 namespace memory3 {
 namespace {
@@ -70,7 +70,7 @@ TEST(CpuRunnerTest, MatchesTheNaiveDecoder) {
         CpuRunnerOptions options;
         options.dtype = dtype;
         options.isa = isa;
-        RunnerBench bench(model, options, seed);
+        CpuRunnerBench bench(model, options, seed);
         bench.Step({{0, 0, 50}});
         bench.Step({{0, 50, 1}});
         bench.Step({{0, 51, RunnerBench::kTokens - 51}});
@@ -122,13 +122,13 @@ TEST(CpuRunnerTest, BitsDependOnTheSequenceAlone) {
       options.dtype = random() % 2 ? DType::kF32 : DType::kBF16;
       options.isa = isa;
       options.threads = 1;
-      RunnerBench alone(model, options, 1);
+      CpuRunnerBench alone(model, options, 1);
       for (int s = 0; s < RunnerBench::kSequences; ++s) alone.Step(Whole(s));
 
       options.threads = 1 + random() % 3;
       options.kv_block_tokens = random() % 2 ? 16 : 32;
       options.max_batch_rows = random() % 2 ? 256 : 100;
-      RunnerBench mixed(model, options, 2);
+      CpuRunnerBench mixed(model, options, 2);
       RunInPieces(mixed, random, options.max_batch_rows);
       EXPECT_EQ(alone.all_logits(), mixed.all_logits())
           << "shape " << number << " " << NameOf(isa) << " seed " << seed;
@@ -138,7 +138,7 @@ TEST(CpuRunnerTest, BitsDependOnTheSequenceAlone) {
 
 TEST(CpuRunnerTest, SamplesWithEachSequencesOwnState) {
   const RandomModel model = MakeRandomModel(Shapes()[0], 3);
-  RunnerBench alone(model, {}, 1), together(model, {}, 2);
+  CpuRunnerBench alone(model, {}, 1), together(model, {}, 2);
   together.Step({{2, 0, 40}, {0, 0, 1}, {3, 0, 90}});
   const StepOutput& output = together.output();
   ASSERT_EQ(output.sampled.size(), 3u);
@@ -161,7 +161,7 @@ TEST(CpuRunnerTest, SamplesWithEachSequencesOwnState) {
 
 TEST(CpuRunnerTest, AnErrorLeavesTheRunnerUsable) {
   const RandomModel model = MakeRandomModel(Shapes()[0], 3);
-  RunnerBench bench(model, {}, 1);
+  CpuRunnerBench bench(model, {}, 1);
   Batch batch;
   StepOutput output;
   BatchSequence& sequence = batch.sequences.emplace_back();
@@ -180,7 +180,7 @@ TEST(CpuRunnerTest, SaysWhatItIs) {
   CpuRunnerOptions options;
   options.threads = 2;
   options.isa = CpuIsa::kPortable;
-  RunnerBench bench(model, options, 1);
+  CpuRunnerBench bench(model, options, 1);
   const RunnerInfo& info = bench.runner().info();
   EXPECT_EQ(info.device, "cpu, 2 threads, portable, bf16 weights");
   EXPECT_EQ(info.vocab, config.vocab);

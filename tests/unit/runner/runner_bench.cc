@@ -1,4 +1,4 @@
-#include "tests/unit/cpu/runner_bench.h"
+#include "tests/unit/runner/runner_bench.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -9,22 +9,9 @@
 #include "engine/base/check.h"
 
 namespace memory3 {
-namespace {
-
-std::unique_ptr<Runner> Create(const RandomModel& model, CpuRunnerOptions options) {
-  options.max_sequences = RunnerBench::kSequences;
-  auto runner = CreateCpuRunner(model.config, model.weights, options);
-  if (!runner.ok()) std::fprintf(stderr, "%s\n", runner.status().ToString().c_str());
-  M3_CHECK(runner.ok());
-  return *std::move(runner);
-}
-
-}  // namespace
-
-RunnerBench::RunnerBench(const RandomModel& model, const CpuRunnerOptions& options,
-                         uint32_t block_seed)
-    : vocab_(model.config.vocab),
-      runner_(Create(model, options)),
+RunnerBench::RunnerBench(std::unique_ptr<Runner> runner, uint32_t block_seed)
+    : vocab_(runner->info().vocab),
+      runner_(std::move(runner)),
       tables_(kSequences),
       all_rows_(kTokens),
       sets_(kSequences),

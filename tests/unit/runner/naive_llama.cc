@@ -1,4 +1,4 @@
-#include "tests/unit/cpu/naive_llama.h"
+#include "tests/unit/runner/naive_llama.h"
 
 #include <algorithm>
 #include <cmath>

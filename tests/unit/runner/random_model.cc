@@ -1,4 +1,4 @@
-#include "tests/unit/cpu/random_model.h"
+#include "tests/unit/runner/random_model.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,14 +1,13 @@
 // Drives a runner over sequences of known tokens, cut and mixed in any way, and keeps what came
 // back for every token.
-#ifndef MEMORY3_TESTS_UNIT_CPU_RUNNER_BENCH_H_
-#define MEMORY3_TESTS_UNIT_CPU_RUNNER_BENCH_H_
+#ifndef MEMORY3_TESTS_UNIT_RUNNER_RUNNER_BENCH_H_
+#define MEMORY3_TESTS_UNIT_RUNNER_RUNNER_BENCH_H_
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "engine/cpu/cpu_runner.h"
-#include "tests/unit/cpu/random_model.h"
+#include "engine/runner/runner.h"
 
 namespace memory3 {
 
@@ -21,9 +20,9 @@ class RunnerBench {
   static constexpr int kSequences = 4;
   static constexpr int kTokens = 90;  // of every sequence
 
-  // Tokens are random by the model's seed alone, KV blocks shuffled by `block_seed`. Aborts on
-  // error.
-  RunnerBench(const RandomModel& model, const CpuRunnerOptions& options, uint32_t block_seed);
+  // The runner is made for kSequences sequences. Tokens are always the same, KV blocks shuffled by
+  // `block_seed`. Aborts on error.
+  RunnerBench(std::unique_ptr<Runner> runner, uint32_t block_seed);
 
   // From now on the sequence runs with explicit memory; the rows of its chunk c see sets[c].
   void UseMemory(int sequence, std::vector<std::vector<MemorySlot>> sets);
@@ -54,4 +53,4 @@ class RunnerBench {
 
 }  // namespace memory3
 
-#endif  // MEMORY3_TESTS_UNIT_CPU_RUNNER_BENCH_H_
+#endif  // MEMORY3_TESTS_UNIT_RUNNER_RUNNER_BENCH_H_

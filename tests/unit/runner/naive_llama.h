@@ -1,13 +1,13 @@
 // A Llama decoder written out in double precision, without cache, batch or blocks: the oracle of
 // the runner's tests.
-#ifndef MEMORY3_TESTS_UNIT_CPU_NAIVE_LLAMA_H_
-#define MEMORY3_TESTS_UNIT_CPU_NAIVE_LLAMA_H_
+#ifndef MEMORY3_TESTS_UNIT_RUNNER_NAIVE_LLAMA_H_
+#define MEMORY3_TESTS_UNIT_RUNNER_NAIVE_LLAMA_H_
 
 #include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
-#include "tests/unit/cpu/random_model.h"
+#include "tests/unit/runner/random_model.h"
 
 namespace memory3 {
 
@@ -17,4 +17,4 @@ std::vector<std::vector<double>> NaiveLogits(const RandomModel& model,
 
 }  // namespace memory3
 
-#endif  // MEMORY3_TESTS_UNIT_CPU_NAIVE_LLAMA_H_
+#endif  // MEMORY3_TESTS_UNIT_RUNNER_NAIVE_LLAMA_H_

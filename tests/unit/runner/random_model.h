@@ -1,6 +1,6 @@
 // Small checkpoints with random weights, in memory: what a model folder would hold.
-#ifndef MEMORY3_TESTS_UNIT_CPU_RANDOM_MODEL_H_
-#define MEMORY3_TESTS_UNIT_CPU_RANDOM_MODEL_H_
+#ifndef MEMORY3_TESTS_UNIT_RUNNER_RANDOM_MODEL_H_
+#define MEMORY3_TESTS_UNIT_RUNNER_RANDOM_MODEL_H_
 
 #include <cstdint>
 #include <filesystem>
@@ -22,4 +22,4 @@ RandomModel MakeRandomModel(const ModelConfig& config, uint32_t seed);
 
 }  // namespace memory3
 
-#endif  // MEMORY3_TESTS_UNIT_CPU_RANDOM_MODEL_H_
+#endif  // MEMORY3_TESTS_UNIT_RUNNER_RANDOM_MODEL_H_
