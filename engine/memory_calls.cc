@@ -7,6 +7,10 @@
 
 namespace memory3 {
 
+absl::Status BankNotOpenError(uint64_t epoch) {
+  return absl::AbortedError(absl::StrCat("the bank of epoch ", epoch, " is not open"));
+}
+
 MemoryCalls::MemoryCalls(const EngineMemory& memory, Runner& runner, EncodeQueue& encodes,
                          EngineObserver& observer, Clock& clock, WakeSignal& wake)
     : memory_(memory),
@@ -56,10 +60,20 @@ void MemoryCalls::TakeArrived(OnRetrieved on_retrieved, OnLoaded on_loaded) {
   }
 }
 
+absl::Status MemoryCalls::CheckAnswer(const RetrievalAnswer& answer, int queries) const {
+  if (answer.results.size() != static_cast<size_t>(queries)) {
+    return absl::InternalError(
+        absl::StrCat(answer.results.size(), " results for ", queries, " queries"));
+  }
+  // Sidecar and store take up a new bank each in its own time.
+  if (!memory_.store->IsOpen(answer.epoch)) return BankNotOpenError(answer.epoch);
+  return absl::OkStatus();
+}
+
 void MemoryCalls::Take(RetrievalCameBack mail, OnRetrieved handler) {
-  if (mail.answer.ok() && mail.answer->results.size() != static_cast<size_t>(mail.queries)) {
-    mail.answer = absl::InternalError(
-        absl::StrCat(mail.answer->results.size(), " results for ", mail.queries, " queries"));
+  if (mail.answer.ok()) {
+    absl::Status right = CheckAnswer(*mail.answer, mail.queries);
+    if (!right.ok()) mail.answer = std::move(right);
   }
   observer_.OnRetrieval(mail.answer.status(), mail.queries, clock_.Steady() - mail.sent);
   const auto found = retrievals_.find(mail.ticket);

@@ -21,6 +21,9 @@
 
 namespace memory3 {
 
+// Ids were named for a bank that is not open: to be asked for again.
+absl::Status BankNotOpenError(uint64_t epoch);
+
 // Not thread-safe (the engine thread's); nothing here waits.
 class MemoryCalls {
  public:
@@ -56,10 +59,12 @@ class MemoryCalls {
   using OnRetrieved = absl::FunctionRef<void(const Retrieval&, absl::StatusOr<RetrievalAnswer>)>;
   using OnLoaded = absl::FunctionRef<void(const Load&, LoadedMemory)>;
   // Hands over everything that has come back, what comes in meanwhile included. An answer with the
-  // wrong number of results is an error. The handlers may make calls.
+  // wrong number of results, or with ids of a bank that is not open here, is an error. The handlers
+  // may make calls.
   void TakeArrived(OnRetrieved on_retrieved, OnLoaded on_loaded);
 
  private:
+  absl::Status CheckAnswer(const RetrievalAnswer& answer, int queries) const;
   void Take(RetrievalCameBack mail, OnRetrieved handler);
   void Take(LoadCameBack mail, OnLoaded handler);
 

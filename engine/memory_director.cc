@@ -38,7 +38,6 @@ std::string Problems(const SessionChunk& chunk) {
 // The chunk's memories as the retriever ordered them, each once, at most `limit`.
 void Name(uint64_t epoch, absl::Span<const RetrievedMemory> named, int limit, SessionChunk* chunk) {
   chunk->stage = Stage::kNamed;
-  chunk->query.clear();
   chunk->epoch = epoch;
   for (const RetrievedMemory& memory : named) {
     if (static_cast<int>(chunk->memories.size()) == limit) break;
@@ -177,6 +176,11 @@ void MemoryDirector::Loaded(const Load& what, LoadedMemory loaded) {
     return;
   }
   memory.problem = StatusText(loaded.tensor.status());
+  if (IsOutdated(session, memory.key, loaded.tensor.status())) {
+    // Fetch finds the same, and has the chunk asked for again.
+    memory.state = State::kWanted;
+    return;
+  }
   if (session.request().policy == MemoryPolicy::kStrict && !IsForGood(loaded.tensor.status())) {
     memory.state = State::kWanted;
     memory.retry_at = now + backoff_.Next(++memory.failures);
@@ -203,24 +207,38 @@ void MemoryDirector::FetchMemories(Sequence& sequence, absl::Duration now) {
   for (int i = session.settled(); i < session.load_end(); ++i) {
     SessionChunk& chunk = session.chunk(i);
     if (chunk.stage != Stage::kNamed) continue;
-    for (size_t m = 0; m < chunk.memories.size(); ++m) {
-      Fetch({.sequence = &sequence, .chunk = i, .index = static_cast<int>(m)},
-            /*into_slot=*/i < session.window_end(), now);
+    bool current = true;
+    for (size_t m = 0; current && m < chunk.memories.size(); ++m) {
+      current = Fetch({.sequence = &sequence, .chunk = i, .index = static_cast<int>(m)},
+                      /*into_slot=*/i < session.window_end(), now);
     }
+    if (current) continue;
+    DropMemories(chunk);
+    chunk.stage = Stage::kFailed;
+    chunk.problem = BankNotOpenError(chunk.epoch);
+    chunk.retry_at = now + backoff_.Next(++chunk.failures);
   }
 }
 
-void MemoryDirector::Fetch(const Load& what, bool into_slot, absl::Duration now) {
-  WantedMemory& memory = what.sequence->memory->chunk(what.chunk).memories[what.index];
-  if (memory.state == State::kLoaded && into_slot) return FillSlot(memory);
-  if (memory.state != State::kWanted || now < memory.retry_at) return;
+bool MemoryDirector::IsOutdated(const MemorySession& session, const MemoryKey& key,
+                                const absl::Status& found) const {
+  return session.request().policy == MemoryPolicy::kStrict && absl::IsNotFound(found) &&
+         !memory_.store->IsOpen(key.epoch);
+}
+
+bool MemoryDirector::Fetch(const Load& what, bool into_slot, absl::Duration now) {
+  MemorySession& session = *what.sequence->memory;
+  WantedMemory& memory = session.chunk(what.chunk).memories[what.index];
+  if (memory.state == State::kLoaded && into_slot) FillSlot(memory);
+  if (memory.state != State::kWanted || now < memory.retry_at) return true;
   if (!memory.asked.has_value()) memory.asked = now;
   // A slot may still hold what was deleted meanwhile.
   const absl::Status found = memory_.store->Find(memory.key).status();
+  if (IsOutdated(session, memory.key, found)) return false;
   if (absl::IsNotFound(found)) {
     memory.state = State::kMissing;
     memory.problem = StatusText(found);
-    return;
+    return true;
   }
   if (slots_.Contains(memory.key)) {
     if (into_slot) {
@@ -228,10 +246,11 @@ void MemoryDirector::Fetch(const Load& what, bool into_slot, absl::Duration now)
       memory.state = State::kInSlot;
       memory.tier = MemoryTier::kDevice;
     }
-    return;
+    return true;
   }
   memory.state = State::kLoading;
   memory.ticket = calls_.LoadMemory(what, memory.key);
+  return true;
 }
 
 void MemoryDirector::FillSlot(WantedMemory& memory) {

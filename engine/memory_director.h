@@ -2,8 +2,10 @@
 // points, has memories loaded into slots, and decides at every chunk boundary whether a sequence
 // goes on, waits or fails, as its policy says.
 //
-//   strict    waits, asking again what failed, until strict_timeout: then Unavailable. What cannot
-//             come by waiting (no such memory, a damaged record) the chunk goes on without.
+//   strict    waits, asking again what failed, until strict_timeout: then Unavailable. Ids of a
+//             bank that is not open (just closed, or not yet taken up) count as a failed retrieval.
+//             What cannot come by waiting (no such memory, a damaged record) the chunk goes on
+//             without.
 //   deadline  waits boundary_deadline at most, and not at all for a retrieval that failed; then the
 //             chunk goes on with the memories of the chunk before it.
 //   required  under either: a memory that is missing or late is Unavailable.
@@ -66,7 +68,10 @@ class MemoryDirector {
 
   void ReleaseSeen(MemorySession& session, int next);
   void FetchMemories(Sequence& sequence, absl::Duration now);
-  void Fetch(const Load& what, bool into_slot, absl::Duration now);
+  // False: the bank that the memory was named for was closed; under strict alone.
+  [[nodiscard]] bool Fetch(const Load& what, bool into_slot, absl::Duration now);
+  bool IsOutdated(const MemorySession& session, const MemoryKey& key,
+                  const absl::Status& found) const;
   void FillSlot(WantedMemory& memory);
   void Loaded(const Load& what, LoadedMemory loaded);
 

@@ -28,6 +28,7 @@ class SyntheticBank : public MemoryStore {
 
   const MemoryShape& shape() const override { return shape_; }
   uint64_t epoch() const override { return kEpoch; }
+  bool IsOpen(uint64_t epoch) const override { return epoch == kEpoch; }
   absl::StatusOr<RecordPlace> Find(const MemoryKey& key) const override;
 
   static constexpr uint64_t kEpoch = 1;

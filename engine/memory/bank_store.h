@@ -29,6 +29,7 @@ class BankStore : public MemoryStore {
 
   const MemoryShape& shape() const override { return shape_; }
   uint64_t epoch() const override;
+  bool IsOpen(uint64_t epoch) const override { return BankOf(epoch) != nullptr; }
   absl::StatusOr<RecordPlace> Find(const MemoryKey& key) const override;
 
   std::shared_ptr<const Bank> bank() const;  // the newest

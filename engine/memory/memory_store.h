@@ -20,6 +20,9 @@ class MemoryStore {
   virtual ~MemoryStore() = default;
   virtual const MemoryShape& shape() const = 0;
   virtual uint64_t epoch() const = 0;  // of the newest bank
+  // Whether ids of this epoch can be found. An epoch that was closed never opens again; one that
+  // was never open may yet.
+  virtual bool IsOpen(uint64_t epoch) const = 0;
   // NotFound: no such id, deleted, or an epoch that is not open (any more). FailedPrecondition: the
   // reference has a text but no memory yet (cold start): Text and an encode will give it one.
   virtual absl::StatusOr<RecordPlace> Find(const MemoryKey& key) const = 0;

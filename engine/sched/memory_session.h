@@ -57,7 +57,7 @@ struct WantedMemory {
 struct SessionChunk {
   enum class Stage : uint8_t { kPlanned, kAsked, kFailed, kNamed, kSettled };
   Stage stage = Stage::kPlanned;
-  std::string query;  // until named
+  std::string query;  // until settled: it may have to be asked again
 
   std::optional<absl::Duration> asked;
   absl::Duration retrieval_time;

@@ -70,6 +70,7 @@ class EncodedBank final : public MemoryStore {
 
   const MemoryShape& shape() const override { return shape_; }
   uint64_t epoch() const override { return kTestEpoch; }
+  bool IsOpen(uint64_t epoch) const override { return epoch == kTestEpoch; }
   absl::StatusOr<RecordPlace> Find(const MemoryKey& key) const override {
     if (key.epoch != kTestEpoch || key.id >= places_.size()) {
       return absl::NotFoundError("no such memory");

@@ -112,6 +112,14 @@ void TestSidecar::Start() {
   }));
 }
 
+void TestSidecar::Refresh() {
+  const auto stub = v1::RetrievalService::NewStub(
+      grpc::CreateChannel(options_.listen_addresses.front(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  v1::RetrievalInfo info;
+  M3_CHECK(stub->Refresh(&context, v1::RefreshRequest(), &info).ok());
+}
+
 void TestSidecar::Stop() { server_.reset(); }
 
 }  // namespace memory3

@@ -54,6 +54,8 @@ class TestSidecar {
 
   // Returns once it answers.
   void Start();
+  // Has it look at the bank now, and returns when it has.
+  void Refresh();
   // As a crash would: calls in progress are dropped.
   void Stop();
 

@@ -273,6 +273,27 @@ TEST_F(ServerMemoryTest, TakesUpANewerBank) {
   }));
 }
 
+// The sidecar takes the newer bank up at once, the server when it looks next.
+TEST_F(ServerMemoryTest, UnderStrictABankThatTheServerHasNotTakenUpYetCostsNoMemory) {
+  MemoryFolder folder;
+  TestSidecar sidecar(folder);
+  sidecar.Start();
+  TestServer server(folder.server_options());
+  const std::string outdated = "memory3_retrieval_calls_total{code=\"ABORTED\"}";
+  // The server may happen to look just then.
+  for (int epoch = 2; epoch < 8 && !(server.Sample(outdated) > 0); ++epoch) {
+    folder.Publish(epoch);
+    sidecar.Refresh();
+    const ChatAnswer answer = Chat(server.chat(), MemoryRequestFor("ggg number 6", 60));
+    ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+    for (const v1::MemoryChunk& chunk : MemoryChunks(answer)) {
+      EXPECT_FALSE(chunk.late() || chunk.degraded()) << chunk.reason();
+      EXPECT_EQ(chunk.bank_epoch(), static_cast<uint64_t>(epoch));
+    }
+  }
+  EXPECT_GT(server.Sample(outdated), 0);
+}
+
 TEST_F(ServerMemoryTest, AColdBankIsEncodedAsItIsRetrieved) {
   const v1::ChatRequest request = MemoryRequestFor("iii number", 60);
   const MemoryFolder folder(BankKind::kCold);

@@ -102,7 +102,7 @@ const std::vector<Failure>& Failures() {
            return absl::StatusOr<RetrievalAnswer>(std::move(right));
          });
        },
-       Kind::kIsMissing, true},
+       Kind::kComesNever, true},
       {"damaged_records",
        [](MemoryHarness& harness) {
          for (MemoryId id = 0; id < harness.options.bank_size; ++id) harness.bank.Damage(id);
@@ -269,6 +269,49 @@ TEST(PolicyDetailTest, StrictAsksAgainUntilAnAnswerComes) {
   // The prompt's chunks are asked for again together.
   EXPECT_THAT(harness.retriever.calls()[3], SizeIs(3));
   EXPECT_GT(said.last.usage->memory_wait, absl::ZeroDuration());
+}
+
+TEST(PolicyDetailTest, StrictAsksAgainUntilTheBankOfTheAnswerIsOpen) {
+  MemoryHarness harness;
+  int asked = 0;
+  harness.retriever.SetChange([&](RetrievalAnswer right) -> absl::StatusOr<RetrievalAnswer> {
+    if (++asked == 3) harness.bank.SwapAfter(0);
+    if (asked >= 3) (void)harness.bank.Find({.epoch = kTestEpoch, .id = 0});
+    right.epoch = kTestEpoch + 1;
+    return right;
+  });
+  const GenerationRequest request = MemoryRequestFor(PromptOf(10), 10);
+  const Generation generation = harness.Submit(request);
+  const Transcript said = ReadAsTimePasses(harness, *generation.stream);
+  EXPECT_TRUE(said.last.status.ok()) << said.last.status;
+  EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
+  EXPECT_EQ(said.last.usage->degraded_chunks + said.last.usage->late_chunks, 0);
+  EXPECT_THAT(harness.retriever.calls()[2], SizeIs(3));
+  EXPECT_EQ(said.chunks.front().epoch, kTestEpoch + 1);
+}
+
+// At every moment: before a memory is named, asked for, found, loaded.
+TEST(PolicyDetailTest, UnderStrictABankThatIsClosedMeanwhileCostsNoMemory) {
+  bool in_both = false;
+  for (int finds = 0; finds < 60; ++finds) {
+    SCOPED_TRACE(finds);
+    MemoryHarness harness;
+    harness.bank.SwapAfter(finds);
+    harness.retriever.SetChange([&](RetrievalAnswer right) -> absl::StatusOr<RetrievalAnswer> {
+      right.epoch = harness.bank.epoch();
+      return right;
+    });
+    const GenerationRequest request = MemoryRequestFor(PromptOf(30), 10);
+    const Generation generation = harness.Submit(request);
+    const Transcript said = ReadAsTimePasses(harness, *generation.stream);
+    EXPECT_TRUE(said.last.status.ok()) << said.last.status;
+    EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
+    EXPECT_EQ(said.last.usage->degraded_chunks + said.last.usage->late_chunks, 0);
+    in_both |= said.chunks.front().epoch != said.chunks.back().epoch;
+    EXPECT_TRUE(harness.engine->AwaitIdle(absl::InfiniteDuration()));
+    EXPECT_TRUE(harness.AllFree());
+  }
+  EXPECT_TRUE(in_both);
 }
 
 TEST(PolicyDetailTest, StrictReadsAgainWhatADeviceRefused) {

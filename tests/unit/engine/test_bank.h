@@ -47,16 +47,28 @@ class TestBank final : public MemoryStore, public MemoryReader {
     failures_left_ = count;
     failure_ = std::move(status);
   }
+  // After so many calls of Find the bank is closed, and one with the same memories opened:
+  // kTestEpoch + 1.
+  void SwapAfter(int finds) {
+    MutexLock lock(mutex_);
+    finds_until_swap_ = finds;
+  }
   int reads() const {
     MutexLock lock(mutex_);
     return reads_;
   }
 
   const MemoryShape& shape() const override { return shape_; }
-  uint64_t epoch() const override { return kTestEpoch; }
+  uint64_t epoch() const override {
+    MutexLock lock(mutex_);
+    return epoch_;
+  }
+  bool IsOpen(uint64_t epoch) const override { return epoch == this->epoch(); }
   absl::StatusOr<RecordPlace> Find(const MemoryKey& key) const override {
     MutexLock lock(mutex_);
-    if (key.epoch != kTestEpoch || key.id >= size_ || deleted_.contains(key.id)) {
+    if (finds_until_swap_ == 0) epoch_ = kTestEpoch + 1;
+    --finds_until_swap_;
+    if (key.epoch != epoch_ || key.id >= size_ || deleted_.contains(key.id)) {
       return absl::NotFoundError("no such memory");
     }
     if (cold_.contains(key.id)) return absl::FailedPreconditionError("has a text only");
@@ -109,6 +121,8 @@ class TestBank final : public MemoryStore, public MemoryReader {
   int failures_left_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   int reads_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = kTestEpoch;
+  mutable int finds_until_swap_ ABSL_GUARDED_BY(mutex_) = -1;
 };
 
 }  // namespace memory3

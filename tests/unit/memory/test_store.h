@@ -22,6 +22,7 @@ class TestStore final : public MemoryStore {
 
   const MemoryShape& shape() const override { return shape_; }
   uint64_t epoch() const override { return kEpoch; }
+  bool IsOpen(uint64_t epoch) const override { return epoch == kEpoch; }
   absl::StatusOr<RecordPlace> Find(const MemoryKey& key) const override;
 
   static MemoryKey Key(MemoryId id) { return {kEpoch, id}; }
