@@ -1,5 +1,6 @@
 #include "engine/engine_loop.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -48,6 +49,11 @@ bool EngineLoop::Step() {
   }
   if (encodes) EncodeBatch();
   return plan_.rows > 0 || encodes;
+}
+
+absl::Duration EngineLoop::NextDeadline() const {
+  const absl::Duration next = scheduler_.NextDeadline();
+  return director_.has_value() ? std::min(next, director_->NextOverdue()) : next;
 }
 
 void EngineLoop::TakeArrived() {

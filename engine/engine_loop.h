@@ -50,7 +50,7 @@ class EngineLoop {
   // One time round. False when there was nothing to run: the thread may then sleep until something
   // arrives (requests, cancels, memories: all set the wake signal), or until NextDeadline().
   bool Step();
-  absl::Duration NextDeadline() const { return scheduler_.NextDeadline(); }
+  absl::Duration NextDeadline() const;
 
   // Ends every sequence, queued and running, and every encode.
   void EndAll(const absl::Status& status);

@@ -21,13 +21,11 @@ MemoryCalls::MemoryCalls(const EngineMemory& memory, Runner& runner, EncodeQueue
 
 void MemoryCalls::Retrieve(const Retrieval& what, std::vector<std::string> queries) {
   const CallTicket ticket = next_ticket_++;
-  retrievals_.emplace(ticket, what);
+  retrievals_.emplace(ticket, RetrievalUnderWay{.what = what, .sent = clock_.Steady()});
   memory_.retriever->Retrieve(
       std::move(queries), memory_.retrieval_timeout,
-      [mailbox = mailbox_, ticket, count = what.chunks,
-       sent = clock_.Steady()](absl::StatusOr<RetrievalAnswer> answer) {
-        mailbox->Post(RetrievalCameBack{
-            .ticket = ticket, .queries = count, .sent = sent, .answer = std::move(answer)});
+      [mailbox = mailbox_, ticket](absl::StatusOr<RetrievalAnswer> answer) {
+        mailbox->Post(RetrievalCameBack{.ticket = ticket, .answer = std::move(answer)});
       });
 }
 
@@ -41,9 +39,11 @@ CallTicket MemoryCalls::LoadMemory(const Load& what, const MemoryKey& key) {
 }
 
 void MemoryCalls::GiveUpAll(const Sequence& sequence) {
-  const auto is_its = [&sequence](const auto& call) { return call.second.sequence == &sequence; };
-  absl::erase_if(retrievals_, is_its);
-  absl::erase_if(loads_, is_its);
+  for (auto& [ticket, call] : retrievals_) {
+    if (call.what.sequence == &sequence) call.what.sequence = nullptr;
+  }
+  absl::erase_if(loads_,
+                 [&sequence](const auto& load) { return load.second.sequence == &sequence; });
 }
 
 void MemoryCalls::TakeArrived(OnRetrieved on_retrieved, OnLoaded on_loaded) {
@@ -58,6 +58,22 @@ void MemoryCalls::TakeArrived(OnRetrieved on_retrieved, OnLoaded on_loaded) {
       }
     }
   }
+  EndOverdue(on_retrieved);
+}
+
+absl::Duration MemoryCalls::NextOverdue() const {
+  return retrievals_.empty() ? absl::InfiniteDuration() : OverdueAt(retrievals_.begin()->second);
+}
+
+void MemoryCalls::EndOverdue(OnRetrieved handler) {
+  while (clock_.Steady() >= NextOverdue()) {
+    const RetrievalUnderWay call = retrievals_.begin()->second;
+    retrievals_.erase(retrievals_.begin());
+    End(call,
+        absl::DeadlineExceededError(
+            absl::StrCat("no answer within ", absl::FormatDuration(memory_.retrieval_timeout))),
+        handler);
+  }
 }
 
 absl::Status MemoryCalls::CheckAnswer(const RetrievalAnswer& answer, int queries) const {
@@ -71,16 +87,23 @@ absl::Status MemoryCalls::CheckAnswer(const RetrievalAnswer& answer, int queries
 }
 
 void MemoryCalls::Take(RetrievalCameBack mail, OnRetrieved handler) {
+  const auto found = retrievals_.find(mail.ticket);
+  // It was overdue, and counted as that.
+  if (found == retrievals_.end()) return CountStale();
+  const RetrievalUnderWay call = found->second;
+  retrievals_.erase(found);
   if (mail.answer.ok()) {
-    absl::Status right = CheckAnswer(*mail.answer, mail.queries);
+    absl::Status right = CheckAnswer(*mail.answer, call.what.chunks);
     if (!right.ok()) mail.answer = std::move(right);
   }
-  observer_.OnRetrieval(mail.answer.status(), mail.queries, clock_.Steady() - mail.sent);
-  const auto found = retrievals_.find(mail.ticket);
-  if (found == retrievals_.end()) return CountStale();
-  const Retrieval what = found->second;
-  retrievals_.erase(found);
-  handler(what, std::move(mail.answer));
+  if (call.what.sequence == nullptr) CountStale();
+  End(call, std::move(mail.answer), handler);
+}
+
+void MemoryCalls::End(const RetrievalUnderWay& call, absl::StatusOr<RetrievalAnswer> answer,
+                      OnRetrieved handler) {
+  observer_.OnRetrieval(answer.status(), call.what.chunks, clock_.Steady() - call.sent);
+  if (call.what.sequence != nullptr) handler(call.what, std::move(answer));
 }
 
 void MemoryCalls::Take(LoadCameBack mail, OnLoaded handler) {

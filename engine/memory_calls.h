@@ -1,9 +1,11 @@
 // The engine thread's calls to the retriever and the loader, and what became of them. Every call
 // has a ticket; what comes back for a ticket that was given up (its sequence is gone or has moved
-// on) is dropped and counted.
+// on, or it came too late) is dropped and counted. No ticket of a retrieval outlives its timeout by
+// more than kRetrievalGrace, whatever the retriever does.
 #ifndef MEMORY3_ENGINE_MEMORY_CALLS_H_
 #define MEMORY3_ENGINE_MEMORY_CALLS_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +22,9 @@
 #include "engine/sched/sequence.h"
 
 namespace memory3 {
+
+// A retriever ends its calls with their timeout; one that does not has them ended so much later.
+inline constexpr absl::Duration kRetrievalGrace = absl::Milliseconds(100);
 
 // Ids were named for a bank that is not open: to be asked for again.
 absl::Status BankNotOpenError(uint64_t epoch);
@@ -60,10 +65,23 @@ class MemoryCalls {
   using OnLoaded = absl::FunctionRef<void(const Load&, LoadedMemory)>;
   // Hands over everything that has come back, what comes in meanwhile included. An answer with the
   // wrong number of results, or with ids of a bank that is not open here, is an error. The handlers
-  // may make calls.
+  // may make calls. Ends overdue retrievals with DeadlineExceeded.
   void TakeArrived(OnRetrieved on_retrieved, OnLoaded on_loaded);
+  // When the oldest retrieval is overdue, on the steady clock.
+  absl::Duration NextOverdue() const;
 
  private:
+  struct RetrievalUnderWay {
+    Retrieval what;  // sequence null: given up
+    absl::Duration sent;
+  };
+
+  absl::Duration OverdueAt(const RetrievalUnderWay& call) const {
+    return call.sent + memory_.retrieval_timeout + kRetrievalGrace;
+  }
+  void EndOverdue(OnRetrieved handler);
+  void End(const RetrievalUnderWay& call, absl::StatusOr<RetrievalAnswer> answer,
+           OnRetrieved handler);
   absl::Status CheckAnswer(const RetrievalAnswer& answer, int queries) const;
   void Take(RetrievalCameBack mail, OnRetrieved handler);
   void Take(LoadCameBack mail, OnLoaded handler);
@@ -74,7 +92,7 @@ class MemoryCalls {
   const std::shared_ptr<MemoryMailbox> mailbox_;
   ColdStart cold_start_;
   CallTicket next_ticket_ = 1;
-  absl::flat_hash_map<CallTicket, Retrieval> retrievals_;
+  std::map<CallTicket, RetrievalUnderWay> retrievals_;  // oldest first
   absl::flat_hash_map<CallTicket, Load> loads_;
   std::vector<MemoryMail> arrived_;  // scratch
 };

@@ -56,6 +56,9 @@ class MemoryDirector {
   // Settles what can be settled; lets the sequence wait, go on, or ends it.
   void Advance(Sequence& sequence, absl::Duration now);
 
+  // When TakeArrived has something to do though nothing has come, on the steady clock.
+  absl::Duration NextOverdue() const { return calls_.NextOverdue(); }
+
   int slots_used() const { return slots_.referenced(); }
 
  private:

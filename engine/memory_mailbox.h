@@ -14,7 +14,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "engine/base/mutex.h"
 #include "engine/base/wake_signal.h"
 #include "engine/memory/memory_id.h"
@@ -29,8 +28,6 @@ using CallTicket = uint64_t;
 
 struct RetrievalCameBack {
   CallTicket ticket = 0;
-  int queries = 0;
-  absl::Duration sent;  // steady clock
   absl::StatusOr<RetrievalAnswer> answer;
 };
 struct LoadCameBack {

@@ -32,6 +32,7 @@ class Retriever {
   virtual ~Retriever() = default;
   // Never waits; may be called from any thread. `done` is called exactly once, on any thread,
   // possibly before Retrieve returns: at the latest soon after `timeout`, with DeadlineExceeded.
+  // The engine does not rely on it: it gives a call up by itself a little later.
   // Unavailable says that it may work later (no sidecar, an open circuit).
   virtual void Retrieve(std::vector<std::string> queries, absl::Duration timeout, Done done) = 0;
 };

@@ -1,10 +1,13 @@
 // How requests with memory end, and what happens to retrievals and loads that come back too late.
 #include <atomic>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "engine/memory_calls.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/engine/memory_harness.h"
@@ -126,6 +129,38 @@ TEST(EngineMemoryLifecycleTest, WhatComesAfterTheDeadlineOfItsBoundaryIsDropped)
     EXPECT_THAT(said.chunks[1].memories, testing::Not(IsEmpty()));
     EXPECT_GT(observer.stale, 0);
   }
+}
+
+// A retriever that keeps to nothing: the engine ends every call by itself, once.
+TEST(EngineMemoryLifecycleTest, ARetrieverThatNeverAnswersHoldsNothingForLong) {
+  CountingObserver observer;
+  EngineMemory limits;
+  limits.strict_timeout = absl::Seconds(2);
+  MemoryHarness harness({.memory = limits, .observer = &observer});
+  harness.retriever.courier.Hold();
+  const absl::Duration longest = limits.retrieval_timeout + kRetrievalGrace;
+  const Generation generation = harness.Submit(MemoryRequestFor(PromptOf(8), 4));
+  ASSERT_TRUE(harness.AwaitWaiting(1));
+  harness.clock.Advance(longest - absl::Milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(observer.failed_retrievals, 0) << "the retriever's own deadline comes first";
+  const absl::Duration start = harness.clock.Steady();
+  while (!generation.stream->final_status().has_value()) {
+    harness.clock.Advance(absl::Milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  EXPECT_LT(harness.clock.Steady() - start, absl::Seconds(3));
+  EXPECT_EQ(generation.stream->final_status()->code(), absl::StatusCode::kUnavailable);
+  const int calls = static_cast<int>(harness.retriever.calls().size());
+  EXPECT_GT(calls, 1) << "asked again";
+  harness.clock.Advance(longest);
+  EXPECT_TRUE(Await([&] { return observer.failed_retrievals == calls; }));
+  EXPECT_TRUE(harness.AllFree());
+  // What comes now is for nobody and not counted a second time.
+  EXPECT_EQ(observer.stale, 0);
+  harness.retriever.courier.StopHolding();
+  EXPECT_TRUE(Await([&] { return observer.stale == calls; }));
+  EXPECT_EQ(observer.failed_retrievals + observer.retrievals, calls);
 }
 
 TEST(EngineMemoryLifecycleTest, ThePromptsLaterChunksUseAnAnswerThatWasLateForTheFirst) {
