@@ -76,8 +76,13 @@ template <typename T>
 T __ldg(const T* address) {
   return *address;
 }
+template <typename T>
+T __ldcg(const T* address) {
+  return *address;
+}
 
 // Threads of the executor never run at the same time.
+inline void __threadfence() {}
 template <typename T>
 T atomicAdd(T* address, std::type_identity_t<T> value) {
   const T old = *address;

@@ -50,7 +50,7 @@ struct AttentionShape {
   int32_t heads = 0;  // query heads
   int32_t kv_heads = 0;
   int32_t head_dim = 0;
-  int32_t group() const { return heads / kv_heads; }
+  constexpr int32_t group() const { return heads / kv_heads; }  // query heads of a KV head
 };
 
 }  // namespace memory3::cuda

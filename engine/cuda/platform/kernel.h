@@ -5,6 +5,7 @@
 //
 //   M3_KERNEL               __global__            M3_DEVICE   __device__ __forceinline__
 //   M3_LAUNCH_BOUNDS(n)     __launch_bounds__(n)  M3_UNROLL   #pragma unroll
+//                                                 M3_UNROLL_BY(n)  #pragma unroll n
 //   SharedMemory<T>()       the block's dynamic shared memory (there is no static one)
 //
 // A kernel file includes this, tensor_core.h where it needs tiles, and launch.h for its launcher.
@@ -22,6 +23,8 @@
 #define M3_DEVICE __device__ __forceinline__
 #define M3_LAUNCH_BOUNDS(threads) __launch_bounds__(threads)
 #define M3_UNROLL _Pragma("unroll")
+#define M3_UNROLL_BY(times) M3_PRAGMA(unroll times)
+#define M3_PRAGMA(text) _Pragma(#text)
 
 namespace memory3::cuda {
 
@@ -41,6 +44,7 @@ __device__ __forceinline__ T* SharedMemory() {
 #define M3_DEVICE inline
 #define M3_LAUNCH_BOUNDS(threads)
 #define M3_UNROLL
+#define M3_UNROLL_BY(times)
 
 #endif
 
