@@ -8,13 +8,13 @@ package; exits with 77 (skipped) when the package cannot be had. Prints the seed
 """
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
 from pathlib import Path
 
-PACKAGE = "tokenizers==0.23.3"
+from tokenizers_venv import enter_venv
+
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 O200K = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
          r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}"
@@ -37,26 +37,6 @@ RANGES = [(0x00, 0x7F), (0x20, 0x7E), (0x80, 0x17F), (0x300, 0x33F), (0x391, 0x3
 STREAMED = ("gpt2", "llama3", "llama2", "gemma", "qwen2", "added", "normalizer")
 BEHAVIORS = ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]
 SPACES = [" ", " ", " ", " ", "  ", "   ", "\n", "\n\n", "\t", " \n ", "\r\n", "\u00a0", "\u3000"]
-
-
-def enter_venv(work):
-    """Re-executes in a virtual environment that has the package; 77 when it cannot be made."""
-    if os.environ.get("M3_TOKENIZER_VENV"):
-        return
-    venv = work / "tokenizers-venv"
-    python = venv / "bin" / "python"
-    try:
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, capture_output=True)
-        probe = subprocess.run([str(python), "-I", "-c", "import tokenizers"], capture_output=True)
-        if probe.returncode != 0:
-            # Its dependencies serve downloads only.
-            subprocess.run([str(python), "-m", "pip", "install", "-q", "--no-deps", "--timeout", "10", "--retries", "1", PACKAGE],
-                           check=True, capture_output=True, timeout=60)
-    except (subprocess.SubprocessError, OSError) as error:
-        print(f"skipped: cannot install {PACKAGE}: {error}")
-        sys.exit(77)
-    os.execve(str(python), [str(python)] + sys.argv, dict(os.environ, M3_TOKENIZER_VENV="1", RUST_BACKTRACE="0"))
 
 
 def random_text(rng):

@@ -2,11 +2,13 @@
 """Tests of the invented world: determinism, splits, what articles state, what questions ask."""
 
 import hashlib
+import json
 import pathlib
 import random
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 TRAINING = pathlib.Path(__file__).resolve().parents[3] / "training"
@@ -21,10 +23,11 @@ from memory3_training.world import (
     question,
     questions,
 )
+from memory3_training.world.files import write_world
 from memory3_training.world.schema import KINDS, kind_of
 
-SMALL = Counts(600, 400, 400, 300, 300, 300, 200)
-ROUNDS = 5  # phrasings tried of every entity
+SMALL = Counts(500, 200, 200, 200, 200, 200, 100)
+ROUNDS = 3  # phrasings tried of every entity
 
 
 def fingerprint(world: World) -> str:
@@ -58,20 +61,21 @@ class WorldTest(unittest.TestCase):
         self.assertNotEqual(fingerprint(World.generate(8, SMALL)), fingerprint(self.world))
 
     def test_counts_and_splits_are_as_asked(self):
-        self.assertEqual([entity.id for entity in self.world.entities], list(range(2500)))
-        for (kind, language), count in {("person", "en"): 600, ("town", "zh"): 200}.items():
+        self.assertEqual([entity.id for entity in self.world.entities], list(range(1600)))
+        for (kind, language), count in {("person", "en"): 500, ("town", "zh"): 100}.items():
             self.assertEqual(len(self.world.split("held_out", kind, language)), count * 6 // 100)
             self.assertEqual(len(self.world.split("absent", kind, language)), count * 6 // 100)
         self.assertEqual({entity.split for entity in self.world.bank()}, {"train", "held_out"})
 
     def test_names_are_unique_and_share_parts(self):
-        entities = self.world.entities
+        world = World.generate(7)
+        entities = world.entities
         self.assertEqual(len({entity.name for entity in entities}), len(entities))
-        trained = [one.name.split() for one in self.world.split("train", "person", "en")]
+        trained = [one.name.split() for one in world.split("train", "person", "en")]
         firsts, lasts = ({name[part] for name in trained} for part in (0, 1))
-        held_out = [one.name.split() for one in self.world.split("held_out", "person", "en")]
+        held_out = [one.name.split() for one in world.split("held_out", "person", "en")]
         shared = sum(first in firsts and last in lasts for first, last in held_out)
-        self.assertGreater(shared, len(held_out) // 2)
+        self.assertGreater(shared, len(held_out) * 3 // 4)
 
     def test_values_come_from_sets_that_training_covers(self):
         world = World.generate(7)
@@ -173,6 +177,46 @@ class WorldTest(unittest.TestCase):
             self.assertNotRegex(text, r"\ba [aeio]|\ban [bcdfghjklmnpqrstuvwxyz]|s's\b", text)
             for attribute in entity.attributes:
                 self.assertNotRegex(question(entity, attribute, rng).text, r"s's\b")
+
+    def test_files_hold_the_bank_and_what_is_asked_about_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            written = write_world(self.world, pathlib.Path(folder))
+            lines = {
+                file.name: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+                for file in written
+            }
+            self.assertEqual([len(one) for one in lines.values()], list(written.values()))
+        bank = self.world.bank()
+        for line, entity in zip(lines["encyclopaedia.jsonl"], bank, strict=True):
+            self.assertEqual(
+                (line["id"], line["title"], line["text"], line["split"]),
+                (str(entity.id), entity.name, self.world.article(entity), entity.split),
+            )
+        asked = {split: set() for split in ("train", "held_out", "absent")}
+        for line in lines["questions.jsonl"]:
+            entity = self.world.entities[line["entity_id"]]
+            self.assertEqual(entity.split, line["split"])
+            known = entity.attributes[line["attribute"]]
+            unknown = kind_of(entity).unknown
+            self.assertEqual(line["answer"], unknown if entity.split == "absent" else known)
+            asked[entity.split].add((entity.id, line["attribute"]))
+        for split in ("held_out", "absent"):
+            expected = sum(len(entity.attributes) for entity in self.world.split(split))
+            self.assertEqual(len(asked[split]), expected)
+        self.assertEqual(
+            len({entity for entity, _ in asked["train"]}), len(self.world.split("held_out"))
+        )
+
+    def test_impossible_counts_are_an_error(self):
+        for counts, message in (
+            (dict(towns=200_000), "at most"),
+            (dict(species=20_000), "at most"),
+            (dict(towns=0), "nothing to choose"),
+            (dict(people=-1), "negative"),
+            (dict(held_out=0.5, absent=0.5), "below 1"),
+        ):
+            with self.assertRaisesRegex(ValueError, message):
+                World.generate(1, Counts(**counts))
 
 
 if __name__ == "__main__":

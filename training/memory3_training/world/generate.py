@@ -1,5 +1,6 @@
 """Makes a world from a seed."""
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ class Counts:
     chinese_towns: int = 1_000
     held_out: float = 0.06  # share of each kind
     absent: float = 0.06
+
+    def __post_init__(self) -> None:
+        if min(dataclasses.astuple(self)) < 0:
+            raise ValueError("counts and shares must not be negative")
+        if self.held_out + self.absent >= 1:
+            raise ValueError("held_out and absent together must be below 1")
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,9 @@ class _Maker:
     def _chinese(self) -> None:
         rng = self._rng("stock", "zh")
         rivers = names.chinese_stock(rng, 2, 60, self.taken)
-        town_names = ((name, "it") for name in names.chinese_towns(rng, self.taken))
+        town_names = (
+            (name, "it") for name in names.chinese_towns(rng, self.counts.chinese_towns, self.taken)
+        )
         towns = self._add(
             "town",
             "zh",
@@ -234,8 +243,14 @@ class _Maker:
         assert list(sets) == [attribute.name for attribute in KINDS[kind, language].attributes]
         rng = self._rng("entities", kind, language)
         splits = self._splits(rng, count)
+        found = list(islice(named, count))
+        if len(found) < count:
+            raise ValueError(f"{count} of kind {kind}: at most {len(found)} can be named")
+        for attribute, options in sets.items():
+            if count and not options:
+                raise ValueError(f"{count} of kind {kind}: nothing to choose a {attribute} from")
         added = []
-        for (name, pronoun), split in zip(islice(named, count), splits, strict=True):
+        for (name, pronoun), split in zip(found, splits, strict=True):
             attributes = {attribute: rng.choice(options) for attribute, options in sets.items()}
             added.append(
                 Entity(len(self.entities), kind, split, language, name, attributes, pronoun)

@@ -4,6 +4,7 @@ A person's name is a first and a last name, each from a stock of a few hundred, 
 either with dozens of others, and a name never seen is made of parts that were.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 
@@ -32,13 +33,15 @@ _ZH = tuple(
 # Pairs of them that are real places.
 _ZH_REAL = "罗马 米兰 科隆 利马 加沙 基多 波兰 马里 马尼 马拉 雅加 乌法".split()
 _ZH_TOWN_ENDS = "镇堡港城湾关"
-_TRIES_PER_NAME = 20
+
+
+def _parts(ending: str) -> tuple[list[str], ...]:
+    vowels = _VOWELS if ending in ("he", "she") else _RARE_VOWELS
+    return (_ONSETS, vowels, _MIDDLES, _ENDS[ending])
 
 
 def _english(rng: random.Random, ending: str) -> str:
-    vowels = _VOWELS if ending in ("he", "she") else _RARE_VOWELS
-    parts = (_ONSETS, vowels, _MIDDLES, _ENDS[ending])
-    return "".join(rng.choice(part) for part in parts)
+    return "".join(rng.choice(part) for part in _parts(ending))
 
 
 def _chinese(rng: random.Random, length: int) -> str:
@@ -48,41 +51,38 @@ def _chinese(rng: random.Random, length: int) -> str:
             return name
 
 
-def _stock(make: Callable[[], str], count: int, taken: set[str]) -> tuple[str, ...]:
+def _stock(make: Callable[[], str], count: int, possible: int, taken: set[str]) -> tuple[str, ...]:
+    if count > possible // 2:  # drawing would take long, and names would be too much alike
+        raise ValueError(f"{count} names of one sort: at most {possible // 2} can be made")
     names: list[str] = []
-    for _ in range(_TRIES_PER_NAME * count):
-        if len(names) == count:
-            break
+    while len(names) < count:
         name = make()
         if name not in taken:
             taken.add(name)
             names.append(name)
-    if len(names) < count:
-        raise ValueError(f"the syllables do not give {count} different names")
     return tuple(names)
 
 
 def english_stock(rng: random.Random, ending: str, count: int, taken: set[str]) -> tuple[str, ...]:
     """Different single words, none in `taken`, to which they are added."""
-    return _stock(lambda: _english(rng, ending), count, taken)
+    possible = math.prod(len(part) for part in _parts(ending))
+    return _stock(lambda: _english(rng, ending), count, possible, taken)
 
 
 def chinese_stock(rng: random.Random, length: int, count: int, taken: set[str]) -> tuple[str, ...]:
-    return _stock(lambda: _chinese(rng, length), count, taken)
+    possible = math.perm(len(_ZH), length)
+    return _stock(lambda: _chinese(rng, length), count, possible, taken)
 
 
-def chinese_towns(rng: random.Random, taken: set[str]) -> Iterator[str]:
-    while True:
-        yield from _stock(lambda: _chinese(rng, 2) + rng.choice(_ZH_TOWN_ENDS), 1, taken)
+def chinese_towns(rng: random.Random, count: int, taken: set[str]) -> tuple[str, ...]:
+    possible = math.perm(len(_ZH), 2) * len(_ZH_TOWN_ENDS)
+    return _stock(lambda: _chinese(rng, 2) + rng.choice(_ZH_TOWN_ENDS), count, possible, taken)
 
 
 def pairs(
     rng: random.Random, first: Sequence[str], second: Sequence[str], joint: str
 ) -> Iterator[str]:
-    """Every pair once, in random order; far more pairs than are ever asked for."""
-    seen: set[tuple[str, str]] = set()
-    while len(seen) < len(first) * len(second):
-        pair = (rng.choice(first), rng.choice(second))
-        if pair not in seen:
-            seen.add(pair)
-            yield pair[0] + joint + pair[1]
+    """Every pair once, in random order."""
+    everything = [one + joint + other for one in first for other in second]
+    rng.shuffle(everything)
+    yield from everything
