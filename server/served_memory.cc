@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
 #include "engine/memory/bank/record_size.h"
 #include "engine/memory/reader_factory.h"
@@ -16,17 +15,8 @@ namespace memory3 {
 namespace {
 
 constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
-constexpr int64_t kMaxManifestBytes = int64_t{64} << 20;
 // Registered with io_uring: as many as are read at once.
 constexpr int kFixedBuffers = 64;
-
-absl::StatusOr<std::shared_ptr<const Bank>> OpenFitting(const std::filesystem::path& path,
-                                                        const ServedMemory::Model& model) {
-  M3_ASSIGN_OR_RETURN(std::shared_ptr<const Bank> bank, Bank::Open(path));
-  const absl::Status fits = CheckBankFitsModel(bank->manifest(), model.fingerprint, model.shape);
-  if (fits.ok()) return bank;
-  return absl::Status(fits.code(), absl::StrCat(path.string(), ": ", fits.message()));
-}
 
 }  // namespace
 
@@ -38,7 +28,8 @@ absl::StatusOr<std::unique_ptr<ServedMemory>> ServedMemory::Open(const MemoryOpt
 }
 
 absl::Status ServedMemory::Start() {
-  M3_ASSIGN_OR_RETURN(std::shared_ptr<const Bank> bank, OpenFitting(options_.bank, model_));
+  M3_ASSIGN_OR_RETURN(std::shared_ptr<const Bank> bank,
+                      OpenFittingBank(options_.bank, model_.fingerprint, model_.shape));
   if (!options_.taught_dir.empty()) {
     M3_ASSIGN_OR_RETURN(taught_,
                         TaughtLog::Open(options_.taught_dir, model_.fingerprint, model_.shape));
@@ -86,33 +77,13 @@ EngineMemory ServedMemory::ForEngine() {
 
 void ServedMemory::WatchBank(Logger& log) {
   watcher_ = std::thread([this, &log] {
+    BankWatcher watcher(options_.bank, model_.fingerprint, *store_, taught_.get(), bank_watch_,
+                        clock_, log);
     while (!stopping_.load()) {
       stop_watching_.WaitFor(kBetweenLooks);
-      if (!stopping_.load()) TakeUpNewBank(log);
+      if (!stopping_.load()) watcher.Look();
     }
   });
-}
-
-void ServedMemory::TakeUpNewBank(Logger& log) {
-  const std::filesystem::path file = options_.bank / kManifestFile;
-  const absl::StatusOr<std::string> text = ReadFile(file, kMaxManifestBytes);
-  // While one folder is put in another's place there may be none for a moment.
-  if (!text.ok() || *text == refused_) return;
-  const absl::StatusOr<BankManifest> manifest = ParseManifest(*text, file.string());
-  const uint64_t epoch = store_->epoch();
-  if (manifest.ok() && manifest->epoch <= epoch) return;
-  absl::StatusOr<std::shared_ptr<const Bank>> bank = OpenFitting(options_.bank, model_);
-  absl::Status fits = bank.status();
-  if (fits.ok() && taught_ != nullptr) fits = taught_->Bind((*bank)->manifest());
-  if (!fits.ok()) {
-    refused_ = *text;
-    log.Error("the new bank is not taken up", {{"error", fits.message()}});
-    return;
-  }
-  log.Info("bank swapped", {{"from_epoch", static_cast<int64_t>(epoch)},
-                            {"to_epoch", static_cast<int64_t>((*bank)->manifest().epoch)},
-                            {"references", (*bank)->count()}});
-  store_->Swap(*std::move(bank));
 }
 
 void ServedMemory::Tokens(const MemoryKey& key, TokensDone done) {

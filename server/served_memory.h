@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "common/log.h"
 #include "common/work_queue.h"
+#include "engine/base/clock.h"
 #include "engine/base/wake_signal.h"
 #include "engine/engine.h"
 #include "engine/memory/bank/bank.h"
@@ -21,6 +22,7 @@
 #include "engine/memory/memory_loader.h"
 #include "engine/memory/memory_reader.h"
 #include "engine/text/tokenizer.h"
+#include "server/bank_watcher.h"
 #include "server/options.h"
 #include "server/retrieval_client.h"
 
@@ -43,7 +45,8 @@ class ServedMemory : public ColdReferences {
   ~ServedMemory() override;
 
   EngineMemory ForEngine();
-  // Looks for a newer bank once a second from now on, and takes it up when it fits.
+  // Looks for a newer bank once a second from now on, and takes it up when it fits. `log` must
+  // outlive the memory.
   void WatchBank(Logger& log);
 
   BankStore& store() { return *store_; }
@@ -54,6 +57,7 @@ class ServedMemory : public ColdReferences {
   RetrievalClient& retrieval() { return *retrieval_; }
   const RetrievalClient& retrieval() const { return *retrieval_; }
   const Model& model() const { return model_; }
+  const BankWatchCounters& bank_watch() const { return bank_watch_; }
   const std::string& reader_summary() const { return reader_summary_; }
   const MemoryOptions& options() const { return options_; }
 
@@ -65,7 +69,6 @@ class ServedMemory : public ColdReferences {
   ServedMemory(const MemoryOptions& options, const Model& model)
       : options_(options), model_(model), disk_work_(1, kMaxDiskWork) {}
   absl::Status Start();
-  void TakeUpNewBank(Logger& log);
 
   static constexpr int kMaxDiskWork = 1024;
 
@@ -79,7 +82,8 @@ class ServedMemory : public ColdReferences {
   std::unique_ptr<RetrievalClient> retrieval_;
   WorkQueue disk_work_;
 
-  std::string refused_;  // the newer bank that did not fit, so that it is complained of once
+  RealClock clock_;
+  BankWatchCounters bank_watch_;
   WakeSignal stop_watching_;
   std::atomic<bool> stopping_ = false;
   std::thread watcher_;

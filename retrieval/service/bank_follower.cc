@@ -12,7 +12,6 @@
 namespace memory3 {
 namespace {
 
-constexpr int64_t kMaxManifestBytes = 64 << 20;
 constexpr size_t kEmbedBatch = 64;
 
 absl::StatusOr<std::string> ReadManifest(const std::filesystem::path& dir) {
@@ -39,7 +38,6 @@ absl::Status BankFollower::Poll(bool again) {
   MutexLock lock(poll_mutex_);
   const std::shared_ptr<const Snapshot> current = snapshot();
   absl::StatusOr<std::shared_ptr<Snapshot>> next = NextBank(current.get(), again);
-  if (!next.ok()) WarnOnce("the bank is refused", next.status());
   const bool new_bank = next.ok() && *next != nullptr;
   if (!new_bank && current == nullptr) return next.status();
   const Snapshot& base = new_bank ? **next : *current;
@@ -66,7 +64,7 @@ absl::Status BankFollower::Poll(bool again) {
                                {"embedder", base.index->embedder().name()},
                                {"graph", base.index->has_graph() ? "yes" : "no"}});
   }
-  if (next.ok() && news.ok()) last_warning_.clear();
+  if (next.ok() && news.ok()) warnings_.Forget();
   return next.ok() ? news.status() : next.status();
 }
 
@@ -75,21 +73,34 @@ absl::StatusOr<std::shared_ptr<Snapshot>> BankFollower::NextBank(const Snapshot*
   // A link is followed once, so that all files are of one bank while it is turned to another.
   std::error_code error;
   const std::filesystem::path dir = std::filesystem::canonical(options_.bank, error);
-  if (error) {
-    return absl::NotFoundError(absl::StrCat(options_.bank.string(), ": ", error.message()));
+  absl::StatusOr<std::string> read =
+      error ? absl::NotFoundError(absl::StrCat(options_.bank.string(), ": ", error.message()))
+            : ReadManifest(dir);
+  if (!read.ok()) {
+    WarnOnce("there is no bank", read.status());
+    return read.status();
   }
-  M3_ASSIGN_OR_RETURN(std::string manifest, ReadManifest(dir));
-  if (current != nullptr && current->manifest == manifest) return std::shared_ptr<Snapshot>();
-  if (!again && !refusal_.ok() && refused_manifest_ == manifest) return refusal_;
+  std::string manifest = *std::move(read);
+  if (current != nullptr && current->manifest == manifest) {
+    refused_.Clear();
+    return std::shared_ptr<Snapshot>();
+  }
+  const absl::Duration now = clock_.Steady();
+  if (!again && !refused_.IsDue(manifest, now)) return refused_.why();
   absl::StatusOr<std::shared_ptr<Snapshot>> opened = OpenBank(dir, manifest);
   if (opened.ok() && current != nullptr && (*opened)->epoch == current->epoch) {
     opened = absl::FailedPreconditionError(
         absl::StrCat(dir.string(), ": is another bank with the epoch ", current->epoch,
                      " of the one that is served; ids would be mixed up"));
   }
-  refusal_ = opened.status();
-  refused_manifest_ = opened.ok() ? std::string() : std::move(manifest);
-  if (!opened.ok()) metrics_.OnBankRefused();
+  if (opened.ok()) {
+    refused_.Clear();
+    return opened;
+  }
+  metrics_.OnBankRefused();
+  if (refused_.Refuse(std::move(manifest), opened.status(), now)) {
+    log_.Warning("the bank is refused", {{"error", opened.status().message()}});
+  }
   return opened;
 }
 
@@ -180,9 +191,7 @@ void BankFollower::ApplyLog(Snapshot& snapshot) {
 }
 
 void BankFollower::WarnOnce(const char* what, const absl::Status& status) {
-  std::string warning = absl::StrCat(what, status.ToString());
-  if (warning == last_warning_) return;
-  last_warning_ = std::move(warning);
+  if (!warnings_.IsNew(absl::StrCat(what, status.ToString()))) return;
   log_.Warning(what, {{"error", status.message()}});
 }
 

@@ -17,6 +17,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/log.h"
+#include "common/once_per_text.h"
+#include "common/refused_bank.h"
+#include "engine/base/clock.h"
 #include "engine/base/mutex.h"
 #include "engine/memory/bank/taught_log.h"
 #include "retrieval/service/options.h"
@@ -35,7 +38,8 @@ class BankFollower {
   std::shared_ptr<const Snapshot> snapshot() const;
 
   // Looks at bank and log. OK when all that is there is in the snapshot now; else why not, and the
-  // snapshot holds what was good. A bank that was refused is tried again only when `again`.
+  // snapshot holds what was good. A bank that was refused is tried again at once when `again`, else
+  // with growing pauses.
   absl::Status Poll(bool again);
 
  private:
@@ -56,6 +60,7 @@ class BankFollower {
   const RetrievalOptions& options_;
   RetrievalMetrics& metrics_;
   Logger& log_;
+  const RealClock clock_;
 
   Mutex poll_mutex_;  // one poll at a time
   TaughtLogReader reader_ ABSL_GUARDED_BY(poll_mutex_);
@@ -63,9 +68,8 @@ class BankFollower {
   // By id; vectors by the embedder of the bank that is served, empty until it has seen them.
   std::map<MemoryId, std::shared_ptr<const TaughtReference>> taught_ ABSL_GUARDED_BY(poll_mutex_);
   absl::flat_hash_set<MemoryKey> deleted_ ABSL_GUARDED_BY(poll_mutex_);
-  std::string refused_manifest_ ABSL_GUARDED_BY(poll_mutex_);
-  absl::Status refusal_ ABSL_GUARDED_BY(poll_mutex_);
-  std::string last_warning_ ABSL_GUARDED_BY(poll_mutex_);
+  RefusedBank refused_ ABSL_GUARDED_BY(poll_mutex_);
+  OncePerText warnings_ ABSL_GUARDED_BY(poll_mutex_);
 
   mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);

@@ -65,10 +65,19 @@ MemoryFolder::~MemoryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-void MemoryFolder::Publish(int epoch, BankKind kind) {
+void MemoryFolder::Publish(int epoch, BankKind kind) { TurnTo(BuiltBank(epoch, kind)); }
+
+void MemoryFolder::PublishDamaged() {
+  const std::filesystem::path damaged = path_ / "damaged";
+  std::filesystem::create_directory(damaged);
+  std::ofstream(damaged / "MANIFEST") << "not a manifest";
+  TurnTo(damaged);
+}
+
+void MemoryFolder::TurnTo(const std::filesystem::path& bank) {
   const std::filesystem::path link = path_ / "next";
-  std::filesystem::create_directory_symlink(BuiltBank(epoch, kind), link);
-  std::filesystem::rename(link, bank());
+  std::filesystem::create_directory_symlink(bank, link);
+  std::filesystem::rename(link, this->bank());
 }
 
 ServerOptions MemoryFolder::server_options() const {

@@ -39,10 +39,14 @@ class MemoryFolder {
   std::string sidecar_address() const { return "unix:" + (path_ / "sidecar").string(); }
   // Puts a bank of this epoch in the place of the one before, in one step.
   void Publish(int epoch, BankKind kind = BankKind::kEncoded);
+  // Puts a folder there that is no whole bank.
+  void PublishDamaged();
 
   ServerOptions server_options() const;
 
  private:
+  void TurnTo(const std::filesystem::path& bank);
+
   std::filesystem::path path_;
 };
 

@@ -113,6 +113,24 @@ TEST_F(RetrievalFollowTest, ABrokenBankIsRefusedAndTheOldOneGoesOn) {
   EXPECT_EQ(info.bank_epoch(), 2u);
 }
 
+TEST_F(RetrievalFollowTest, ABankWhoseFilesAreStillOnTheirWayIsTakenUpWhenTheyAreThere) {
+  PublishBank(At("bank1"), 1, BankTexts(10));
+  PublishBank(At("bank2"), 2, BankTexts(20));
+  TurnTo("bank1");
+  RetrievalOptions options = RetrievalTestOptions(At("link"));
+  options.poll_interval = absl::Milliseconds(5);
+  RetrievalHarness harness(options);
+  ASSERT_TRUE(harness.BecomesReady());
+  std::filesystem::rename(At("bank2/index/vectors.bin"), At("late"));
+  TurnTo("bank2");
+  EXPECT_TRUE(
+      ComesTrue([&] { return harness.Sample("memory3_retrieval_banks_refused_total") > 0; }));
+  std::filesystem::rename(At("late"), At("bank2/index/vectors.bin"));
+  EXPECT_TRUE(ComesTrue([&] { return harness.Sample("memory3_retrieval_bank_epoch") == 2; }));
+  // Looks were many, tries few.
+  EXPECT_LT(harness.Sample("memory3_retrieval_banks_refused_total"), 5);
+}
+
 TEST_F(RetrievalFollowTest, TaughtReferencesAreFoundAndDeletedOnesAreNot) {
   const std::vector<std::string> texts = BankTexts(40);
   PublishBank(At("bank1"), 1, texts);

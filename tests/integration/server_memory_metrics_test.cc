@@ -53,7 +53,7 @@ v1::ChatRequest Ask(const std::string& prompt, v1::MemoryPolicy policy) {
 }
 
 TEST(ServerMemoryMetricsTest, EveryMetricMoves) {
-  const MemoryFolder folder;
+  MemoryFolder folder;
   TestSidecar sidecar(folder);
   ServerOptions options = folder.server_options();
   options.memory.host_cache_bytes = int64_t{1} << 20;
@@ -101,6 +101,12 @@ TEST(ServerMemoryMetricsTest, EveryMetricMoves) {
     EXPECT_TRUE(bank->DeleteReference(&remove, deletion, &deleted).ok());
     movements.Look();
   }
+  // A newer bank, and one that is damaged.
+  folder.Publish(2);
+  EXPECT_TRUE(Eventually([&] { return server.Sample("memory3_bank_swaps_total") == 1; }));
+  folder.PublishDamaged();
+  EXPECT_TRUE(Eventually([&] { return server.Sample("memory3_banks_refused_total") > 0; }));
+  movements.Look();
   for (const char* name : {"memory3_retrieval_calls_total{code=\"OK\"}",
                            "memory3_retrieval_calls_total{code=\"UNAVAILABLE\"}",
                            "memory3_retrieval_queries_total",
@@ -122,6 +128,8 @@ TEST(ServerMemoryMetricsTest, EveryMetricMoves) {
                            "memory3_memory_host_cache_bytes",
                            "memory3_bank_epoch",
                            "memory3_bank_references",
+                           "memory3_bank_swaps_total",
+                           "memory3_banks_refused_total",
                            "memory3_taught_references",
                            "memory3_deleted_references"}) {
     EXPECT_TRUE(movements.Moved(name)) << name;

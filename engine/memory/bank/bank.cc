@@ -16,7 +16,6 @@
 namespace memory3 {
 namespace {
 
-constexpr int64_t kMaxManifestBytes = int64_t{64} << 20;
 constexpr absl::string_view kRecordPrefix = "records-";
 
 bool IsRecordFile(const BankFile& file) { return absl::StartsWith(file.name, kRecordPrefix); }

@@ -19,6 +19,7 @@ inline constexpr int kBankFormatVersion = 1;
 // Of one bank.
 inline constexpr int64_t kMaxReferences = int64_t{1} << 30;
 inline constexpr char kManifestFile[] = "MANIFEST";
+inline constexpr int64_t kMaxManifestBytes = int64_t{64} << 20;
 inline constexpr char kIndexFolder[] = "index";
 
 struct BankFile {
