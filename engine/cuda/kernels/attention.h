@@ -6,7 +6,9 @@
 // batch, on padding or on how a prompt was cut; the two differ by rounding, so rows of a prompt go
 // through PrefillAttention however few they are.
 //
-// Heads of any even size run.
+// Heads of any size run. Those of kernels/tile_head_dims.h run on tensor cores in bf16, with up to
+// 16 query heads per KV head; they read rows of 16 bytes, so that all pointers are aligned to 16
+// and strides a multiple of it. The rest, and float, which serves parity, runs in plain kernels.
 #ifndef MEMORY3_ENGINE_CUDA_KERNELS_ATTENTION_H_
 #define MEMORY3_ENGINE_CUDA_KERNELS_ATTENTION_H_
 

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/cuda/kernels/attention.h"
 #include "engine/cuda/kernels/decode_states.h"
+#include "engine/cuda/kernels/decode_tiles.h"
 #include "engine/cuda/kernels/plain_attention.h"
 #include "engine/cuda/kernels/row_keys.h"
 #include "engine/cuda/platform/kernel.h"
@@ -58,13 +60,16 @@ int64_t ArrivalFloats(const AttentionShape& shape) {
 template <typename T>
 void LaunchDecode(Stream& stream, const AttentionArgs<T>& args, const DecodeStates& states,
                   int32_t first_row, int32_t rows) {
-  const int32_t blocks = kTargetBlocks / (rows * args.shape.kv_heads);
+  const int32_t blocks = std::clamp(kTargetBlocks / (rows * args.shape.kv_heads), 1, states.parts);
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (LaunchDecodeTiles(stream, args, states, first_row, rows, blocks)) return;
+  }
+  const int64_t floats = 1 + PlainState::Floats(states.group, states.head_dim);
   const LaunchShape shape = {
-      .grid = {static_cast<uint32_t>(std::clamp(blocks, 1, states.parts)),
-               static_cast<uint32_t>(args.shape.kv_heads), static_cast<uint32_t>(rows)},
+      .grid = {static_cast<uint32_t>(blocks), static_cast<uint32_t>(args.shape.kv_heads),
+               static_cast<uint32_t>(rows)},
       .threads = kPlainThreads,
-      .shared_bytes = static_cast<int>((1 + PlainState::Floats(states.group, states.head_dim)) *
-                                       sizeof(float))};
+      .shared_bytes = static_cast<int>(floats * sizeof(float))};
   Launch(stream, shape, PlainDecodeKernel<T>, args, states, first_row);
 }
 
