@@ -51,9 +51,11 @@ float MaxScore(absl::Span<const float> scores) {
 }
 
 int32_t ArgMax(absl::Span<const float> scores) {
-  const float best = MaxScore(scores);
+  const float best = std::min(MaxScore(scores), FLT_MAX);
   if (best == kMinusInfinity) return 0;
-  return static_cast<int32_t>(std::find(scores.begin(), scores.end(), best) - scores.begin());
+  const auto found =
+      std::find_if(scores.begin(), scores.end(), [best](float score) { return score >= best; });
+  return static_cast<int32_t>(found - scores.begin());
 }
 
 void ToWeights(absl::Span<float> scores, float max, float temperature) {

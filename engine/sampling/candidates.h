@@ -27,7 +27,8 @@ void MakeFinite(absl::Span<float> scores);
 // -infinity when there is no number above it. NaNs are passed over.
 float MaxScore(absl::Span<const float> scores);
 
-// The lowest id among those with the largest score; 0 when all are NaN or -infinity.
+// The lowest id among those with the largest score, +infinity counting as the largest float; 0 when
+// all are NaN or -infinity.
 int32_t ArgMax(absl::Span<const float> scores);
 
 // Replaces every score by e^((score - max) / temperature); max is the largest of the scores.

@@ -26,6 +26,16 @@ constexpr PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key) {
   return counter;
 }
 
+// Uniform in [0, 1), the same on every platform and device: 53 bits of the block with the seed as
+// key and `counter` in the lower two words of the counter.
+constexpr double CounterUniform(uint64_t seed, uint64_t counter) {
+  const PhiloxCounter bits =
+      Philox4x32({static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0},
+                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  const uint64_t high = bits[0] >> 5, low = bits[1] >> 6;  // 27 and 26 bits
+  return static_cast<double>((high << 26) | low) * 0x1p-53;
+}
+
 }  // namespace memory3
 
 #endif  // MEMORY3_ENGINE_SAMPLING_PHILOX_H_

@@ -18,14 +18,6 @@ int BlocksOf(int vocab) { return (vocab + kSumBlock - 1) / kSumBlock; }
 
 }  // namespace
 
-double CounterUniform(uint64_t seed, uint64_t counter) {
-  const PhiloxCounter bits =
-      Philox4x32({static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0},
-                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
-  const uint64_t high = bits[0] >> 5, low = bits[1] >> 6;  // 27 and 26 bits
-  return static_cast<double>((high << 26) | low) * 0x1p-53;
-}
-
 SequenceSampler::SequenceSampler(int vocab)
     : vocab_(vocab), answer_count_(vocab, 0), in_prompt_(vocab, 0) {
   M3_CHECK(vocab > 0);
@@ -86,7 +78,10 @@ void SequenceSampler::AppendTopLogprobs(double log_sum, SampledToken* sampled,
 
 int32_t SequenceSampler::Choose(absl::Span<float> logits) {
   if (params_.temperature == 0) {
-    if (AdjustsLogits()) Adjust(logits);
+    if (AdjustsLogits()) {
+      MakeFinite(logits);
+      Adjust(logits);
+    }
     return ArgMax(logits);
   }
   FilterToWeights(logits);

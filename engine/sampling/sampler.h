@@ -79,10 +79,6 @@ class SequenceSampler {
   std::vector<float> own_logits_;
 };
 
-// Uniform in [0, 1) from a counter-based generator: the same on every platform and device. 53 bits
-// of Philox4x32-10 with the seed as key and the counter in its lower two words.
-double CounterUniform(uint64_t seed, uint64_t counter);
-
 }  // namespace memory3
 
 #endif  // MEMORY3_ENGINE_SAMPLING_SAMPLER_H_

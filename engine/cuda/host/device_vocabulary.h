@@ -72,6 +72,9 @@ inline int __ffs(uint32_t bits) { return bits == 0 ? 0 : std::countr_zero(bits) 
 inline int __clz(uint32_t bits) { return std::countl_zero(bits); }
 inline float __uint_as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
 inline uint32_t __float_as_uint(float value) { return std::bit_cast<uint32_t>(value); }
+// Never contracted with another operation; neither does the host compiler without -march.
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
 template <typename T>
 T __ldg(const T* address) {
   return *address;
@@ -87,6 +90,12 @@ template <typename T>
 T atomicAdd(T* address, std::type_identity_t<T> value) {
   const T old = *address;
   *address = old + value;
+  return old;
+}
+template <typename T>
+T atomicOr(T* address, std::type_identity_t<T> value) {
+  const T old = *address;
+  *address = old | value;
   return old;
 }
 template <typename T>

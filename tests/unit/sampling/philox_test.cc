@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/sampling/sampler.h"
-
 namespace memory3 {
 namespace {
 

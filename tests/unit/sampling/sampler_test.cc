@@ -8,6 +8,8 @@
 #include <random>
 #include <string>
 
+#include "engine/sampling/philox.h"
+
 namespace memory3 {
 namespace {
 
@@ -231,6 +233,23 @@ TEST(SamplerTest, LogprobsComeFromTheModelsOwnLogits) {
   sampler.Reset(params, {});
   logits = {-1, 2, 0.5f, 2, kNaN};
   EXPECT_EQ(sampler.Sample(absl::MakeSpan(logits), &top).top_count, 5);
+}
+
+TEST(SamplerTest, LogprobsDoNotChangeTheGreedyTokenAmongInfinities) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  for (const float repetition : {1.0f, 0.5f}) {
+    SamplingParams params = Greedy();
+    params.repetition_penalty = repetition;
+    for (const int top_logprobs : {-1, 0}) {
+      params.top_logprobs = top_logprobs;
+      SequenceSampler sampler(3);
+      sampler.Reset(params, {0});
+      std::vector<float> logits = {kLargest, kInfinity, 1.0f};
+      std::vector<TokenLogprob> top_logprobs_out;
+      EXPECT_EQ(sampler.Sample(absl::MakeSpan(logits), &top_logprobs_out).token, 0)
+          << "repetition penalty " << repetition << ", top_logprobs " << top_logprobs;
+    }
+  }
 }
 
 TEST(SamplerTest, NoLogitBreaksIt) {
