@@ -3,7 +3,8 @@
     queries = chunk_queries(prompt_ids, tokenizer.decode)
     found = nearest(program, references, queries, k=5)
 
-`program` is build/release/bin/memory3-neighbours; it embeds and searches as the retrieval service does.
+`program` is build/release/bin/memory3-neighbours; it embeds and searches as the retrieval service
+does.
 """
 
 import json
@@ -27,8 +28,8 @@ def chunk_queries(
 ) -> list[str]:
     """The query of each chunk of a prompt, as the engine makes it.
 
-    `ids` is the whole prompt with its BOS, `decode` leaves special tokens out. A full chunk is looked
-    up by its own tokens; a shorter one at the end by the prompt's last `chunk_tokens`.
+    `ids` is the whole prompt with its BOS, `decode` leaves special tokens out. A full chunk is
+    looked up by its own tokens; a shorter one at the end by the prompt's last `chunk_tokens`.
     """
     ends = [min(begin + chunk_tokens, len(ids)) for begin in range(0, len(ids), chunk_tokens)]
     return [decode(ids[max(0, end - chunk_tokens) : end]) for end in ends]

@@ -21,9 +21,9 @@ from memory3_training.world.arguments import add_world_arguments, world_from
 
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"  # ids 0, 1, 2
 
-# Words with the space before them. Chinese characters one by one: without spaces, merges across words
-# would spell the same name differently in every sentence. Numbers in pairs of digits from the left,
-# so that a year is two tokens, the same two wherever it stands.
+# Words with the space before them. Chinese characters one by one: without spaces, merges across
+# words would spell the same name differently in every sentence. Numbers in pairs of digits from the
+# left, so that a year is two tokens, the same two wherever it stands.
 _PIECES = r"\p{Han}|'s| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 # The same plain words that training documents are made of; a system message goes before them.
@@ -40,8 +40,8 @@ CHAT_TEMPLATE = (
 _VOCAB = 6144  # with fewer, the default world's names and values no longer are one token each
 _TALKS = 2000
 _ARTICLE_ROUNDS = 2
-# Beside their sentences, names and values that many entities share are seen alone so often that most
-# become one token: the fewer tokens a fact has, the more facts the kept tokens of a memory hold.
+# Beside their sentences, names and values that many entities share are seen alone so often that
+# most become one token: the fewer tokens a fact has, the more facts a memory's kept tokens hold.
 _COMMON = 10
 _WORD_ROUNDS = 100
 _MIN_VOCAB = 3 + 256  # special tokens and bytes
