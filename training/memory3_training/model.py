@@ -55,7 +55,6 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.float()
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
 
 
@@ -74,13 +73,16 @@ class Attention(nn.Module):
             return y.view(*y.shape[:-1], -1, self.shape.head_dim).transpose(1, 2)
         return split(self.q_proj(h)), split(self.k_proj(h)), split(self.v_proj(h))
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None,
-                causal: bool = False) -> Tensor:
-        """One softmax over all keys. mask (B or 1, 1, T, keys): True where a row may look."""
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+        """One softmax over all keys. bias (B or 1, 1, T, keys) is added to the scores."""
         group = self.shape.heads // self.shape.kv_heads
         if group > 1:
             k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+        # Written out and kept in the type of its inputs: at these sizes several times faster on a
+        # CPU than the fused kernel, whose backward pass is slow in bfloat16.
+        with torch.autocast(q.device.type, enabled=False):
+            score = (q * self.shape.head_dim ** -0.5) @ k.transpose(2, 3) + bias
+            y = score.softmax(-1) @ v
         return self.o_proj(y.transpose(1, 2).flatten(2))
 
 
@@ -124,6 +126,13 @@ def causal_mask(rows: int, device: torch.device, window: int = 0) -> Tensor:
     return mask.triu(1 - window) if window else mask
 
 
+def bias_of(mask: Tensor) -> Tensor:
+    """0 where the mask is True, minus infinity elsewhere, in the type that attention runs in."""
+    kind = mask.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
+
+
 class MemoryModel(nn.Module):
     """Plain decoder without references; with them, prefix and memories as the engine serves them."""
 
@@ -162,12 +171,13 @@ class MemoryModel(nn.Module):
         makes the circuit that reads form where memories will be visible.
         """
         x = self.model.embed_tokens(ids)
-        mask = causal_mask(ids.shape[1], ids.device, window)[None, None] if window else None
+        every, near = (bias_of(causal_mask(ids.shape[1], ids.device, w))[None, None]
+                       for w in (0, window))
         top = max(self.memory_layers)
         for number, layer in enumerate(self.model.layers):
             q, k, v = layer.self_attn.project(layer.input_layernorm(x))
-            use = mask if number > top else None
-            attention = layer.self_attn(self.rotate(q, 0), self.rotate(k, 0), v, use, use is None)
+            attention = layer.self_attn(self.rotate(q, 0), self.rotate(k, 0), v,
+                                        near if number > top else every)
             x = layer.finish(x, attention)
         return self.model.norm(x)
 
@@ -175,12 +185,13 @@ class MemoryModel(nn.Module):
     def encode_prefix(self) -> list[LayerKV]:
         """Keys and values (1, G, p, D) of the reference prefix in every layer; it sees itself only."""
         x, kv = self.model.embed_tokens(self.prefix_ids), []
+        causal = bias_of(causal_mask(x.shape[1], x.device))[None, None]
         for number, layer in enumerate(self.model.layers):
             q, k, v = layer.self_attn.project(layer.input_layernorm(x))
             k = self.rotate(k, 0)
             kv.append((k, v))
             if number + 1 < len(self.model.layers):
-                x = layer.finish(x, layer.self_attn(self.rotate(q, 0), k, v, None, True))
+                x = layer.finish(x, layer.self_attn(self.rotate(q, 0), k, v, causal))
         return kv
 
     def encode_references(self, references: References, prefix: list[LayerKV],
@@ -193,8 +204,7 @@ class MemoryModel(nn.Module):
         real = torch.arange(length, device=ids.device) < lengths[:, None]
         memories = Memories({}, {}, torch.arange(min(kept, length), device=ids.device)
                             < lengths[:, None])
-        causal = torch.cat((ids.new_ones(length, p, dtype=torch.bool),
-                            causal_mask(length, ids.device)), 1)[None, None]
+        causal = bias_of(self._behind_prefix(length, ids.device))
         last = max(self.memory_layers)
         x = self.model.embed_tokens(ids)
         for number, layer in enumerate(self.model.layers[:last + 1]):
@@ -217,11 +227,12 @@ class MemoryModel(nn.Module):
                        attached: Attached | None) -> Tensor:
         """Final hidden states (B, T, hidden) of contexts behind the prefix, beside their memories."""
         count, rows = ids.shape
-        p, offset = self.prefix_ids.shape[1], self.context_offset
-        plain = torch.cat((ids.new_ones(rows, p, dtype=torch.bool),
-                           causal_mask(rows, ids.device)), 1)[None, None]
+        offset = self.context_offset
+        plain = self._behind_prefix(rows, ids.device)
         use_memory = memories is not None and attached is not None and attached.sets.shape[1] > 0
-        with_memory = self._memory_mask(plain, memories, attached, count) if use_memory else plain
+        with_memory = bias_of(self._memory_mask(plain, memories, attached, count)) \
+            if use_memory else None
+        plain = bias_of(plain)
         x = self.model.embed_tokens(ids)
         for number, layer in enumerate(self.model.layers):
             q, k, v = layer.self_attn.project(layer.input_layernorm(x))
@@ -236,6 +247,11 @@ class MemoryModel(nn.Module):
                                         torch.cat(values, 2), with_memory if reads else plain)
             x = layer.finish(x, attention)
         return self.model.norm(x)
+
+    def _behind_prefix(self, rows: int, device: torch.device) -> Tensor:
+        """(1, 1, rows, p + rows): every row sees the prefix, and itself and what is before it."""
+        prefix = torch.ones(rows, self.prefix_ids.shape[1], dtype=torch.bool, device=device)
+        return torch.cat((prefix, causal_mask(rows, device)), 1)[None, None]
 
     @staticmethod
     def _gather(stored: Tensor, sets: Tensor) -> Tensor:

@@ -69,6 +69,11 @@ class TextTokenizer:
         encoded = self._tokenizer.encode_batch(plain, add_special_tokens=False)
         return [one.ids for one in encoded]
 
+    def prefix_ids(self, reference_prefix: str) -> list[int]:
+        """Of "<s>Reference:", whose "<s>" is the token, not three characters."""
+        text = reference_prefix.removeprefix(BOS)
+        return ([self.bos] if text != reference_prefix else []) + self.encode(text)
+
     def decode(self, ids: list[int]) -> str:
         return self._tokenizer.decode(ids, skip_special_tokens=True)
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(SHARED))
 from memory3_reference import Model as Oracle  # noqa: E402
 
 TOLERANCE = 1e-5
+torch.set_num_threads(1)
 PREFIX = [1, 7, 9]
 
 

@@ -1,0 +1,54 @@
+"""The two stages: what is trained on, for how long, at which rate. Reasons in training/README.md."""
+
+from dataclasses import dataclass, replace
+
+from memory3_training.batches import MemoryMix, PlainMix
+from memory3_training.config import MemorySettings, ModelShape
+from memory3_training.schedule import Schedule
+
+PLAIN_EVERY = 8  # every so many steps of the second stage one plain batch
+LONG_EVERY = 4  # and one whose contexts are longer than a chunk, so that memories change in it
+
+KIND_WEIGHTS = {("person", "en"): 3.0, ("company", "en"): 1.5, ("species", "en"): 1.5,
+                ("event", "en"): 1.2, ("town", "en"): 1.2, ("person", "zh"): 0.4, ("town", "zh"): 0.3}
+
+
+@dataclass(frozen=True)
+class Stage:
+    steps: int
+    peak: float = 3e-3
+    warm_up: int = 200
+    decay: float = 0.0  # share of the steps in which the rate falls
+
+    def schedule(self) -> Schedule:
+        return Schedule(self.peak, self.steps, min(self.warm_up, self.steps),
+                        int(self.decay * self.steps))
+
+
+def demo_shape(vocab: int, memory_layers: tuple[int, ...] = (0, 1, 2, 3), kept: int = 8,
+               hidden: int = 128, layers: int = 6, heads: int = 4, mlp: int = 384) -> ModelShape:
+    return ModelShape(vocab=vocab, hidden=hidden, layers=layers, heads=heads, kv_heads=heads, mlp=mlp,
+                      memory=MemorySettings(memory_layers, kept_tokens=kept))
+
+
+def plain_mix(rows: int = 16) -> PlainMix:
+    return PlainMix(rows=rows, length=128)
+
+
+def memory_mix(step: int, steps: int) -> MemoryMix:
+    """One or two references first, of which many tokens are kept; then up to five, of which few are;
+    then also questions that nothing attached answers."""
+    begun = step / steps
+    mix = MemoryMix(groups=4, rows=6, chunks=1)
+    if begun < 0.1:
+        mix = replace(mix, visible=(1, 2), confused=0.5, kept=(8, 16, 32))
+    elif begun < 0.16:
+        mix = replace(mix, visible=(1, 2, 3, 5), unknown=0.03, kept=(8, 8, 16))
+    elif begun < 0.4:
+        mix = replace(mix, visible=(2, 3, 5, 5), unknown=0.02, kept=(8, 16, 16, 16))
+    else:
+        mix = replace(mix, visible=(2, 4, 5, 5, 5), unknown=0.12, again=0.06, talk=0.02,
+                      kept=(8, 16, 16, 16))
+    if step % LONG_EVERY == LONG_EVERY - 1:
+        mix = replace(mix, chunks=2, rows=4)
+    return mix

@@ -1,0 +1,147 @@
+"""What the commands of the two stages share: flags, the model's making, measuring, running."""
+
+import argparse
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from memory3_training import folder as folders
+from memory3_training.batches import Batch, MemoryBatcher, plain_batch
+from memory3_training.documents import Writer
+from memory3_training.invented import Inventor
+from memory3_training.measure import figures, make_questions
+from memory3_training.model import MemoryModel
+from memory3_training.recipe import (
+    KIND_WEIGHTS,
+    PLAIN_EVERY,
+    Stage,
+    demo_shape,
+    memory_mix,
+    plain_mix,
+)
+from memory3_training.start_values import set_start_values
+from memory3_training.tokenizer import TextTokenizer
+from memory3_training.trainer import LoopSettings, Trainer
+from memory3_training.world.arguments import add_world_arguments, world_from
+from memory3_training.world.schema import KINDS
+
+WINDOW = 18
+_MEASURED = 256  # questions while training
+
+Kinds = dict[tuple[str, str], float]
+
+
+def parse_kinds(text: str) -> Kinds:
+    """"person=3,town=1,person.zh=0.5"; English where no language is named."""
+    kinds: Kinds = {}
+    for part in text.split(","):
+        name, _, weight = part.partition("=")
+        kind, _, language = name.strip().partition(".")
+        key = (kind, language or "en")
+        if key not in KINDS:
+            raise argparse.ArgumentTypeError(f"no such kind: {part!r}")
+        try:
+            kinds[key] = float(weight or 1)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"no weight: {part!r}") from error
+    return kinds
+
+
+def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"memory3_training.{name}", description=description)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_world_arguments(parser)
+    parser.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer")
+    parser.add_argument("--out", type=Path, required=True,
+                        help="folder of checkpoints, log and the trained model; an unfinished run "
+                             "there goes on")
+    parser.add_argument("--train_seed", type=int, default=1, help="of start values and batches")
+    parser.add_argument("--kinds", type=parse_kinds, default=dict(KIND_WEIGHTS),
+                        help="weights of the kinds of entities, e.g. person=3,town=1,person.zh=0.5")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
+    parser.add_argument("--f32", action="store_true", help="compute in float32, not bfloat16")
+    parser.add_argument("--until", type=int, default=0, help="stop before this step; go on later")
+    parser.add_argument("--memory_layers", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--kept_tokens", type=int, default=8)
+    for flag, default in (("hidden", 128), ("layers", 6), ("heads", 4), ("mlp", 384)):
+        parser.add_argument(f"--{flag}", type=int, default=default)
+    return parser
+
+
+class Session:
+    """World, tokenizer and model of one command."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        if arguments.threads:
+            torch.set_num_threads(arguments.threads)
+        self.arguments = arguments
+        self.device = torch.device(arguments.device)
+        self.world = world_from(arguments)
+        self.tokenizer = TextTokenizer(arguments.tokenizer)
+
+    def new_model(self) -> MemoryModel:
+        a = self.arguments
+        shape = demo_shape(self.tokenizer.vocab_size, tuple(a.memory_layers), a.kept_tokens, a.hidden,
+                           a.layers, a.heads, a.mlp)
+        model = MemoryModel(shape, self.tokenizer.prefix_ids(shape.memory.reference_prefix))
+        set_start_values(model, a.train_seed)
+        return model.to(self.device)
+
+    def load_model(self, folder: Path) -> MemoryModel:
+        model = folders.load_model(folder, [])
+        prefix = self.tokenizer.prefix_ids(model.shape.memory.reference_prefix)
+        return folders.load_model(folder, prefix).to(self.device)
+
+    def writer(self) -> Writer:
+        return Writer(self.tokenizer, Inventor(self.world, self.arguments.kinds))
+
+    def measure(self, model: MemoryModel, writer: Writer, which: str) -> Callable[[], dict[str, float]]:
+        """Of held-out entities of these kinds, as many of each as the world has."""
+        kinds = self.arguments.kinds
+        held_out = [e for key in kinds for e in self.world.split("held_out", *key)]
+        others = [e for key in kinds for e in self.world.split("train", *key)]
+        random.Random(0).shuffle(held_out)
+        asked = make_questions(writer, held_out, others, _MEASURED, self.world.seed)
+        return lambda: figures(model, writer, asked, which)
+
+    def run(self, name: str, model: MemoryModel, stage: Stage,
+            make_batch: Callable[[Writer, int], Batch], which: str, **settings) -> MemoryModel:
+        """Trains to the end of the stage, or --until, and writes the model's folder."""
+        a = self.arguments
+        writer = self.writer()
+        loop = LoopSettings(name, stage.schedule(), a.train_seed, a.out / name, bf16=not a.f32,
+                            **settings)
+        trainer = Trainer(model, loop, lambda step: make_batch(writer, step),
+                          self.measure(model, writer, which))
+        if trainer.resume():
+            print(f"{name}: going on at step {trainer.step}", flush=True)
+        trainer.run(a.until or None)
+        if trainer.step < stage.steps:
+            print(f"{name}: stopped before step {trainer.step} of {stage.steps}")
+            sys.exit(0)
+        folders.save_model(model, loop.folder / "model", torch.float32)
+        folders.copy_tokenizer(a.tokenizer, loop.folder / "model")
+        return model
+
+
+def run_warm_up(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
+    seed = session.arguments.train_seed
+    return session.run("warm_up", model, Stage(steps),
+                       lambda writer, step: plain_batch(writer, plain_mix(), seed, step), "d1b",
+                       window=WINDOW)
+
+
+def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
+    seed = session.arguments.train_seed
+    memory = model.shape.memory
+
+    def make_batch(writer: Writer, step: int) -> Batch:
+        if step % PLAIN_EVERY == PLAIN_EVERY - 1:
+            return plain_batch(writer, plain_mix(), seed, step)
+        return MemoryBatcher(writer, memory).batch(memory_mix(step, steps), seed, step)
+
+    return session.run("continual", model, Stage(steps, decay=0.3), make_batch, "d1abc")
