@@ -74,7 +74,7 @@ M3_DEVICE float MergeParts(const DecodeStates& all, int32_t row, int32_t kv_head
   M3_UNROLL_BY(8)
   for (int32_t part = 0; part < parts; ++part) {
     const DecodeHead state(all, all.state(row, kv_head, part), head);
-    const float factor = exp2f(__ldcg(state.max) - max);
+    const float factor = Exp2(__ldcg(state.max) - max);
     acc += factor * __ldcg(state.acc + d);
     sum += factor * __ldcg(state.sum);
   }

@@ -91,10 +91,10 @@ struct WarpState {
         largest = fmaxf(largest, __shfl_xor_sync(kFullWarp, largest, offset));
       }
       const float new_max = fmaxf(max[t][e], largest);
-      const float factor = exp2f(max[t][e] - new_max);
+      const float factor = Exp2(max[t][e] - new_max);
       max[t][e] = new_max;
-      scores[e] = exp2f(scores[e] - new_max);
-      scores[e + 2] = exp2f(scores[e + 2] - new_max);
+      scores[e] = Exp2(scores[e] - new_max);
+      scores[e + 2] = Exp2(scores[e + 2] - new_max);
       sum[t][e] = sum[t][e] * factor + scores[e] + scores[e + 2];
       M3_UNROLL
       for (int k = 0; k < kProducts; ++k) {
@@ -186,7 +186,7 @@ struct WarpStates {
   M3_DEVICE float Sum(int32_t head, int32_t warps, float largest) const {
     float total = 0;
     for (int32_t w = 0; w < warps; ++w) {
-      total += exp2f(max[w * group + head] - largest) * sum[w * group + head];
+      total += Exp2(max[w * group + head] - largest) * sum[w * group + head];
     }
     return total;
   }
@@ -194,7 +194,7 @@ struct WarpStates {
   M3_DEVICE float Acc(int32_t i, int32_t warps, float largest) const {
     float total = 0;
     for (int32_t w = 0; w < warps; ++w) {
-      total += exp2f(max[w * group + i / head_dim] - largest) * acc[w * group * head_dim + i];
+      total += Exp2(max[w * group + i / head_dim] - largest) * acc[w * group * head_dim + i];
     }
     return total;
   }

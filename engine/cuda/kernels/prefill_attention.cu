@@ -1,16 +1,15 @@
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/cuda/kernels/attention.h"
 #include "engine/cuda/kernels/plain_attention.h"
+#include "engine/cuda/kernels/prefill_tiles.h"
 #include "engine/cuda/kernels/row_keys.h"
 #include "engine/cuda/platform/kernel.h"
 #include "engine/cuda/platform/launch.h"
 
 namespace memory3::cuda {
 namespace {
-
-// Queries, rows times heads of the group, of a tile.
-constexpr int32_t kTileQueries = 128;
 
 // Grid: (tiles * tile_rows, kv_heads): a block per row.
 template <typename T>
@@ -35,13 +34,16 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kPlainThreads)
 }  // namespace
 
 int32_t PrefillTileRows(const AttentionShape& shape) {
-  return std::max(1, kTileQueries / shape.group());
+  return std::max(1, TileQueries(shape.head_dim) / shape.group());
 }
 
 template <typename T>
 void PrefillAttention(Stream& stream, const AttentionArgs<T>& args, const PrefillTile* tiles,
                       int32_t tile_count) {
   if (tile_count == 0) return;
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (LaunchPrefillTiles(stream, args, tiles, tile_count)) return;
+  }
   const int32_t tile_rows = PrefillTileRows(args.shape);
   const int64_t floats = PlainState::Floats(args.shape.group(), args.shape.head_dim);
   const LaunchShape shape = {.grid = {static_cast<uint32_t>(tile_count * tile_rows),

@@ -56,15 +56,21 @@ class RowKeys {
     return {key, key + args_.shape.kv_heads * head_elements};
   }
 
-  // 0 <= token < visible(). Tokens of a tile of kAttentionTile follow each other.
+  // 0 <= token < visible().
   M3_DEVICE KeyValue<T> Context(int32_t token) const {
+    const int64_t at = (int64_t{ContextRun(token)} * kAttentionTile + token % kAttentionTile) *
+                       args_.shape.head_dim;
+    return {args_.context.keys + at, args_.context.values + at};
+  }
+  // Tokens lie together in runs of kAttentionTile; where the token's run lies, in runs from the
+  // begin of the cache.
+  M3_DEVICE int32_t ContextRun(int32_t token) const {
     const PagedLayer<T>& context = args_.context;
-    const int64_t block =
+    const int32_t block =
         context
             .block_tables[int64_t{sequence_} * context.max_blocks + token / context.block_tokens];
-    const int64_t at = (block * args_.shape.kv_heads + kv_head_) * context.block_tokens +
-                       token % context.block_tokens;
-    return {context.keys + at * args_.shape.head_dim, context.values + at * args_.shape.head_dim};
+    return (block * args_.shape.kv_heads + kv_head_) * (context.block_tokens / kAttentionTile) +
+           token % context.block_tokens / kAttentionTile;
   }
 
  private:

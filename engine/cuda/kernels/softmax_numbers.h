@@ -21,6 +21,17 @@ M3_DEVICE float ScoreScale(int32_t head_dim) {
   return kLog2OfE / sqrtf(static_cast<float>(head_dim));
 }
 
+// 2 to the power of x by the special function unit, to two units in the last place; 0 below 2^-126.
+M3_DEVICE float Exp2(float x) {
+#ifdef __CUDA_ARCH__
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+#else
+  return exp2f(x);
+#endif
+}
+
 }  // namespace memory3::cuda
 
 #endif  // MEMORY3_ENGINE_CUDA_KERNELS_SOFTMAX_NUMBERS_H_
