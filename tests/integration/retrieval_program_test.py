@@ -57,7 +57,7 @@ def check_life(program, folder, end):
         try:
             grpc_port = await_log(process, "listening")["port"]
             http_port = await_log(process, "listening")["port"]
-            await_log(process, "the bank is refused")  # there is none: waited for, not an error
+            await_log(process, "there is no bank")  # waited for, not an error
             deadline = time.monotonic() + PATIENCE_S
             while not port_file.exists() and time.monotonic() < deadline:
                 time.sleep(0.01)
