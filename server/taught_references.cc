@@ -2,6 +2,7 @@
 
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,11 +70,8 @@ absl::StatusOr<EncodedMemory> Encode(Engine& engine, std::vector<int32_t> ids) {
 absl::Status TellSidecar(ServedMemory& memory, const std::string& what) {
   const absl::Status told = memory.retrieval().Refresh(kRefreshTimeout);
   if (told.ok()) return told;
-  return absl::FailedPreconditionError(
-      absl::StrCat(what,
-                   ", but the sidecar has not taken it up yet and will when it can; do not repeat "
-                   "the call: ",
-                   told.message()));
+  return absl::FailedPreconditionError(absl::StrCat(
+      what, ", but the sidecar has not taken it up yet and will when it can: ", told.message()));
 }
 
 }  // namespace
@@ -82,6 +80,13 @@ absl::StatusOr<MemoryId> Teach(Engine& engine, ServedMemory& memory, ReferenceTe
   M3_ASSIGN_OR_RETURN(TaughtLog * log, LogOf(memory));
   M3_RETURN_IF_ERROR(CheckLabels(*reference));
   M3_ASSIGN_OR_RETURN(std::vector<int32_t> ids, Tokens(memory.model(), reference->text));
+  M3_ASSIGN_OR_RETURN(const std::optional<MemoryId> known,
+                      memory.store().FindText(reference->text));
+  if (known.has_value()) {
+    M3_ASSIGN_OR_RETURN(*reference, memory.store().Text({memory.store().epoch(), *known}));
+    M3_RETURN_IF_ERROR(TellSidecar(memory, absl::StrCat("reference ", *known, " is stored")));
+    return *known;
+  }
   reference->tokens = static_cast<int>(ids.size());
   M3_ASSIGN_OR_RETURN(const EncodedMemory encoded, Encode(engine, std::move(ids)));
   M3_ASSIGN_OR_RETURN(const MemoryId id, log->Add(*reference, encoded->tokens, encoded->bytes));

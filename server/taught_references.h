@@ -19,9 +19,11 @@ inline constexpr int kMaxReferenceLabelBytes = 4096;
 
 // Both wait for the disk and the sidecar, Teach for the engine as well. FailedPrecondition when
 // nothing can be taught here, and when the change is stored but the sidecar did not take it up: it
-// will, as soon as it reads what is stored, so the call is not to be repeated.
+// will, as soon as it reads what is stored.
 
-// Sets reference->tokens and returns the new id. InvalidArgument naming the field,
+// Sets reference->tokens and returns the new id. When there is a reference with exactly this text,
+// of the bank or taught, *reference becomes that one, title and all, and its id is returned: a call
+// can be repeated, and no text takes two places of a chunk. InvalidArgument naming the field,
 // ResourceExhausted or Unavailable when the engine takes no more.
 absl::StatusOr<MemoryId> Teach(Engine& engine, ServedMemory& memory, ReferenceText* reference);
 

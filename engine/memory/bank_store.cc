@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/status_macros.h"
 
 namespace memory3 {
 namespace {
@@ -77,6 +78,18 @@ absl::StatusOr<ReferenceText> BankStore::Text(const MemoryKey& key) const {
   const std::shared_ptr<const Bank> bank = BankOf(key.epoch);
   if (bank == nullptr) return NotOpen(key);
   return bank->Text(key.id);
+}
+
+absl::StatusOr<std::optional<MemoryId>> BankStore::FindText(std::string_view text) const {
+  if (taught_ != nullptr) {
+    if (const std::optional<MemoryId> id = taught_->Find(text); id.has_value()) return id;
+  }
+  const std::shared_ptr<const Bank> newest = bank();
+  M3_ASSIGN_OR_RETURN(const std::optional<MemoryId> id, newest->Find(text));
+  const bool is_there =
+      id.has_value() &&
+      (taught_ == nullptr || !taught_->IsDeleted({.epoch = newest->manifest().epoch, .id = *id}));
+  return is_there ? id : std::nullopt;
 }
 
 }  // namespace memory3

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -35,6 +37,9 @@ class BankStore : public MemoryStore {
   std::shared_ptr<const Bank> bank() const;  // the newest
   // Of either bank or a taught reference; NotFound when there is none or it was deleted. Reads.
   absl::StatusOr<ReferenceText> Text(const MemoryKey& key) const;
+  // The taught reference, or the one of the newest bank, that has exactly this text and was not
+  // deleted. Reads; the first call for a bank takes long (Bank::Find).
+  absl::StatusOr<std::optional<MemoryId>> FindText(std::string_view text) const;
 
  private:
   void Bind(const Bank& bank);

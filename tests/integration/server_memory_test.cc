@@ -219,6 +219,33 @@ TEST_F(ServerMemoryTest, TeachesAndForgets) {
   EXPECT_EQ(Delete(kTestReferences).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ServerMemoryTest, ATextIsNotStoredTwice) {
+  v1::Reference first, again;
+  ASSERT_TRUE(Add("zyx quagga w1", &first).ok());
+  ASSERT_TRUE(Add("zyx quagga w1", &again).ok());
+  EXPECT_EQ(again.memory_id(), first.memory_id());
+  EXPECT_EQ(again.tokens(), first.tokens());
+  ASSERT_TRUE(Add("zyx quagga w2", &again).ok());
+  EXPECT_NE(again.memory_id(), first.memory_id());
+  // One of the bank's own, under its own title.
+  ASSERT_TRUE(Add("ccc number 2 of bank 1.", &again).ok());
+  EXPECT_EQ(again.memory_id(), 2u);
+  EXPECT_EQ(again.title(), "Title 2");
+  EXPECT_EQ(BankInfo().taught_references(), 2u);
+  // What was deleted can be taught anew.
+  ASSERT_TRUE(Delete(2).ok());
+  ASSERT_TRUE(Add("ccc number 2 of bank 1.", &again).ok());
+  EXPECT_GT(again.memory_id(), first.memory_id());
+  EXPECT_EQ(again.title(), "taught");
+  // A call that the sidecar did not learn of can be repeated until it does.
+  sidecar_.Stop();
+  EXPECT_EQ(Add("zyx quagga w3", &again).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(Add("zyx quagga w3", &again).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  sidecar_.Start();
+  EXPECT_TRUE(Eventually([&] { return Add("zyx quagga w3", &again).ok(); }));
+  EXPECT_EQ(BankInfo().taught_references(), 4u);
+}
+
 TEST_F(ServerMemoryTest, ReferencesThatCannotBeTaughtAreRefusedByField) {
   v1::Reference none;
   for (const std::string& text : {std::string(), std::string(65, 'x')}) {

@@ -141,6 +141,16 @@ absl::StatusOr<ReferenceText> Bank::Text(MemoryId id) const {
   return texts_->Read(static_cast<int64_t>(id));
 }
 
+absl::StatusOr<std::optional<MemoryId>> Bank::Find(std::string_view text) const {
+  MutexLock lock(lookup_mutex_);
+  if (!lookup_.has_value()) {
+    M3_ASSIGN_OR_RETURN(lookup_, TextLookup::Create(*texts_));
+  }
+  M3_ASSIGN_OR_RETURN(const std::optional<int64_t> id, lookup_->Find(text));
+  if (!id.has_value()) return std::nullopt;
+  return static_cast<MemoryId>(*id);
+}
+
 absl::Status Bank::Verify() const {
   M3_RETURN_IF_ERROR(CheckFiles());
   AlignedBuffer record(manifest_.record_bytes);

@@ -11,14 +11,19 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/base/mutex.h"
 #include "engine/memory/bank/manifest.h"
 #include "engine/memory/bank/record_place.h"
 #include "engine/memory/bank/record_table.h"
 #include "engine/memory/bank/reference_text.h"
+#include "engine/memory/bank/text_lookup.h"
 #include "engine/memory/bank/texts_file.h"
 #include "engine/memory/memory_id.h"
 
@@ -42,6 +47,9 @@ class Bank {
   absl::StatusOr<RecordPlace> Place(MemoryId id) const;
   // Reads the texts file. NotFound without such an id.
   absl::StatusOr<ReferenceText> Text(MemoryId id) const;
+  // The reference with exactly this text, whatever its title. The first call reads all texts: some
+  // seconds for a million.
+  absl::StatusOr<std::optional<MemoryId>> Find(std::string_view text) const;
 
   // Reads and checks every record, and the checksums of Open again; the first fault. For
   // memory3-bank verify: takes as long as reading the bank.
@@ -57,6 +65,9 @@ class Bank {
   RecordTable table_;
   std::unique_ptr<const TextsFile> texts_;
   std::vector<std::shared_ptr<const RecordFile>> record_files_;
+
+  mutable Mutex lookup_mutex_;
+  mutable std::optional<TextLookup> lookup_ ABSL_GUARDED_BY(lookup_mutex_);  // once asked for
 };
 
 // FailedPrecondition, saying both sides, when memories of the bank are not the model's.

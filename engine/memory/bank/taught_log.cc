@@ -1,5 +1,7 @@
 #include "engine/memory/bank/taught_log.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -19,6 +21,8 @@ namespace {
 MemoryKey Canonical(const MemoryKey& key) {
   return key.id >= kFirstTaughtId ? MemoryKey{.epoch = 0, .id = key.id} : key;
 }
+
+uint64_t TextHash(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 absl::Status MakeFolder(const std::filesystem::path& dir) {
   std::error_code error;
@@ -110,11 +114,18 @@ void TaughtLog::Apply(const TaughtEntry& entry) {
   ++entries_;
   if (entry.kind == TaughtEntry::Kind::kDelete) {
     deleted_.insert(entry.key);
-    texts_.erase(entry.key.id);
+    if (const auto text = texts_.find(entry.key.id); text != texts_.end()) {
+      const auto id = ids_.find(TextHash(text->second.text));
+      if (id != ids_.end() && id->second == entry.key.id) ids_.erase(id);
+      texts_.erase(text);
+    }
     memories_.erase(entry.key);
     return;
   }
-  if (entry.kind == TaughtEntry::Kind::kAdd) texts_[entry.key.id] = entry.reference;
+  if (entry.kind == TaughtEntry::Kind::kAdd) {
+    texts_[entry.key.id] = entry.reference;
+    ids_[TextHash(entry.reference.text)] = entry.key.id;
+  }
   memories_[entry.key] = {entry.record, entry.tokens, entry.checksum};
 }
 
@@ -230,6 +241,13 @@ absl::StatusOr<ReferenceText> TaughtLog::Text(MemoryId id) const {
   const auto found = texts_.find(id);
   if (found != texts_.end()) return found->second;
   return absl::NotFoundError(absl::StrCat("there is no taught reference ", id));
+}
+
+std::optional<MemoryId> TaughtLog::Find(std::string_view text) const {
+  MutexLock lock(mutex_);
+  const auto id = ids_.find(TextHash(text));
+  if (id == ids_.end() || texts_.at(id->second).text != text) return std::nullopt;
+  return id->second;
 }
 
 bool TaughtLog::IsDeleted(const MemoryKey& asked) const {

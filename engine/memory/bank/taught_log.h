@@ -99,6 +99,8 @@ class TaughtLog {
   // No I/O. NotFound for what is deleted or unknown.
   absl::StatusOr<RecordPlace> Place(const MemoryKey& key) const;
   absl::StatusOr<ReferenceText> Text(MemoryId id) const;  // of a taught reference
+  // The taught reference with exactly this text, whatever its title.
+  std::optional<MemoryId> Find(std::string_view text) const;
   bool IsDeleted(const MemoryKey& key) const;
   int64_t taught() const;   // references that can be retrieved
   int64_t deleted() const;  // all there ever were
@@ -143,6 +145,7 @@ class TaughtLog {
   uint64_t entries_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_set<uint64_t> bound_ ABSL_GUARDED_BY(mutex_);  // epochs
   absl::flat_hash_map<MemoryId, ReferenceText> texts_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, MemoryId> ids_ ABSL_GUARDED_BY(mutex_);  // by XXH3-64 of the text
   absl::flat_hash_map<MemoryKey, Memory> memories_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<MemoryKey> deleted_ ABSL_GUARDED_BY(mutex_);
 };

@@ -51,6 +51,35 @@ TEST_F(BankStoreTest, KeepsTheBankBeforeTheNewestOne) {
   EXPECT_EQ(store.Find({3, kFirstTaughtId}).status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(BankStoreTest, FindsTextsOfTheNewestBankAndTaughtOnesUntilTheyAreDeleted) {
+  const std::shared_ptr<TaughtLog> taught = OpenLog();
+  BankStore store(MakeBank(1), taught);
+  using Found = std::optional<MemoryId>;
+  const auto find = [&store](const ReferenceText& reference) {
+    const auto found = store.FindText(reference.text);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.value_or(std::nullopt);
+  };
+  EXPECT_EQ(find(SmallReference(3)), Found(3));
+  const ReferenceText fresh = SmallReference(77);
+  EXPECT_EQ(find(fresh), std::nullopt);
+  const auto first = taught->Add(fresh, 1, Span(RandomRecord(1)));
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(find(fresh), Found(*first));
+  ASSERT_TRUE(taught->Delete({1, *first}).ok());
+  EXPECT_EQ(find(fresh), std::nullopt);
+  const auto second = taught->Add(fresh, 1, Span(RandomRecord(1)));
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(find(fresh), Found(*second));
+  ASSERT_TRUE(taught->Delete({1, 3}).ok());
+  EXPECT_EQ(find(SmallReference(3)), std::nullopt);
+
+  store.Swap(MakeBank(2));
+  EXPECT_EQ(find(SmallReference(4, 1)), std::nullopt) << "a text of the bank before";
+  EXPECT_EQ(find(SmallReference(3, 2)), Found(3)) << "deleted from the bank before alone";
+  EXPECT_EQ(find(fresh), Found(*second));
+}
+
 TEST_F(BankStoreTest, FindsWhatWasTaughtAndHidesWhatWasDeleted) {
   const std::shared_ptr<TaughtLog> log = OpenLog();
   BankStore store(MakeBank(1, /*cold=*/true), log);

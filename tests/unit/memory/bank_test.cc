@@ -48,6 +48,21 @@ class BankTest : public testing::Test {
   const std::filesystem::path dir_ = folder_.path() / "bank";
 };
 
+TEST_F(BankTest, FindsAReferenceByItsWholeText) {
+  WriteSmallBank(dir_, {.references = 40});
+  const auto bank = Bank::Open(dir_);
+  ASSERT_TRUE(bank.ok()) << bank.status();
+  for (int id = 0; id < 40; ++id) {
+    const std::string text = SmallReference(id).text;
+    const auto found = (*bank)->Find(text);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(*found, std::optional<MemoryId>(id));
+    EXPECT_EQ(*(*bank)->Find(text + " "), std::nullopt);
+    EXPECT_EQ(*(*bank)->Find(text.substr(1)), std::nullopt);
+  }
+  EXPECT_EQ(*(*bank)->Find(""), std::nullopt);
+}
+
 TEST_F(BankTest, GivesBackTextsAndPlaces) {
   WriteSmallBank(dir_);
   const auto bank = Bank::Open(dir_);
