@@ -16,6 +16,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from memory3_training.cleaning.documents import read_documents
 from memory3_training.world import World, article, conversation, questions, small_talk, stream
 from memory3_training.world.arguments import add_world_arguments, world_from
 
@@ -157,14 +158,15 @@ def main() -> int:
         "--vocab", type=int, default=_VOCAB, help=f"number of tokens (default {_VOCAB})"
     )
     parser.add_argument("--max_length", type=int, default=2048, help="the model's context")
-    parser.add_argument("--texts", type=Path, nargs="*", default=[], help="further .txt files")
+    parser.add_argument(
+        "--texts", type=Path, nargs="*", default=[], help="further .txt, .jsonl files"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder, made if it is not there")
     arguments = parser.parse_args()
     try:
         world = world_from(arguments)
-        further = [file.read_text(encoding="utf-8") for file in arguments.texts]
-        lines = (line for text in further for line in text.splitlines(keepends=True))
-        tokenizer = train((*texts_of(world), *lines), arguments.vocab)
+        further = [one["text"] for file in arguments.texts for one in read_documents(file)]
+        tokenizer = train((*texts_of(world), *further), arguments.vocab)
     except (ValueError, OSError) as error:
         print(f"memory3_training.tokenizer: {error}", file=sys.stderr)
         return 2
