@@ -16,7 +16,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
 from memory3_training.neighbours import chunk_queries, nearest
+from memory3_training.retrieved import (
+    is_left_out,
+    read_retrieved,
+    retrieve,
+    write_retrieved,
+)
 from memory3_training.world import Counts, World, questions, stream
+from memory3_training.world.schema import kind_of
 
 NEIGHBOURS, BANK, SYNTH = sys.argv[1:4]
 K = 4
@@ -62,7 +69,7 @@ class NeighboursTest(unittest.TestCase):
         scores = re.findall(r"^score: (.*)$", result.stdout, re.MULTILINE)
         return ids, scores
 
-    def check_against_bank(self, counts, seed):
+    def check_against_bank(self, counts, seed, *embedder):
         world = World.generate(seed, counts)
         references = self.write(
             "encyclopaedia.jsonl",
@@ -77,6 +84,7 @@ class NeighboursTest(unittest.TestCase):
         queries = self.write("queries.jsonl", [{"id": i, "text": t} for i, t in enumerate(texts)])
         out = self.folder / "out.jsonl"
         flags = [f"--references={references}", f"--queries={queries}", f"--out={out}", f"--k={K}"]
+        flags += embedder
         result = self.neighbours(*flags)
         self.assertEqual(result.returncode, 0, result.stderr)
         model, bank = self.folder / "model", self.folder / "bank"
@@ -90,6 +98,7 @@ class NeighboursTest(unittest.TestCase):
             f"--input={references}",
             f"--out={bank}",
             "--cold",
+            *embedder,
             '--memory_config={"reference_tokens": 1024}',
         )
         self.assertEqual(built.returncode, 0, built.stderr)
@@ -99,20 +108,20 @@ class NeighboursTest(unittest.TestCase):
             self.assertEqual(line["ids"], ids, text)
             self.assertEqual([f"{score:.4f}" for score in line["scores"]], scores, text)
         exact = self.folder / "exact.jsonl"
-        self.assertEqual(self.neighbours(*flags[:2], f"--out={exact}", "--exact").returncode, 0)
+        self.assertEqual(self.neighbours(*flags, f"--out={exact}", "--exact").returncode, 0)
         for line, entity in zip(read_lines(exact), asked):
             if entity.split == "held_out":
                 self.assertIn(f"e{entity.id}", line["ids"])
         with_one_thread = self.folder / "one.jsonl"
-        again = self.neighbours(*flags[:2], f"--out={with_one_thread}", flags[3], "--threads=1")
+        again = self.neighbours(*flags, f"--out={with_one_thread}", "--threads=1")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(with_one_thread.read_bytes(), out.read_bytes())
 
     def test_finds_what_a_small_bank_finds(self):
-        self.check_against_bank(Counts(200, 60, 60, 60, 60, 60, 40), seed=3)
+        self.check_against_bank(Counts(200, 60, 60, 60, 60, 60, 40), 3)
 
     def test_finds_what_a_bank_with_a_graph_finds(self):
-        self.check_against_bank(LARGE, seed=4)
+        self.check_against_bank(LARGE, 4, "--embedder_dimensions=128")
 
     def test_training_names_references_by_their_place(self):
         references = [("Oak", "A tree with acorns."), ("Elm", "A tree."), ("", "Rain falls.")]
@@ -125,6 +134,26 @@ class NeighboursTest(unittest.TestCase):
             self.assertEqual(row, sorted(row, key=lambda one: -one.score))
         with self.assertRaisesRegex(RuntimeError, "--k"):
             nearest(pathlib.Path(NEIGHBOURS), references, ["oak"], k=0)
+
+    def test_questions_are_paired_with_what_is_found(self):
+        world = World.generate(6, Counts(300, 60, 60, 60, 60, 60, 40))
+        paired = retrieve(world, pathlib.Path(NEIGHBOURS), rounds=2, k=K, left_out=0.2)
+        train = {entity.id: entity for entity in world.split("train")}
+        searched = {i for i, entity in train.items() if not is_left_out(world, entity, 0.2)}
+        self.assertAlmostEqual(len(searched) / len(train), 0.8, delta=0.1)
+        self.assertEqual(len(paired), 2 * sum(len(one.attributes) for one in train.values()))
+        for one in paired:
+            entity = train[one.entity_id]
+            self.assertIn(entity.name, one.question)
+            self.assertLessEqual(set(one.found), searched)
+            known = one.entity_id in one.found
+            value = entity.attributes[one.attribute]
+            self.assertEqual(one.answer, value if known else kind_of(entity).unknown)
+        right = sum(one.entity_id in one.found for one in paired)
+        self.assertGreater(right, 0.75 * len(paired))
+        file = self.folder / "retrieved.jsonl"
+        write_retrieved(file, paired)
+        self.assertEqual(list(read_retrieved(file)), paired)
 
     def test_queries_of_chunks_are_the_engines(self):
         decode = lambda ids: " ".join(map(str, ids))
