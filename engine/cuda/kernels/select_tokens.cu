@@ -1,7 +1,9 @@
 #include <cmath>
+#include <type_traits>
 
 #include "engine/base/check.h"
 #include "engine/cuda/kernels/keep_heaviest.h"
+#include "engine/cuda/kernels/select_tiles.h"
 #include "engine/cuda/kernels/select_tokens.h"
 #include "engine/cuda/kernels/softmax_numbers.h"
 #include "engine/cuda/platform/kernel.h"
@@ -159,6 +161,9 @@ template <typename T>
 void SelectTokens(Stream& stream, const SelectTokensArgs<T>& args) {
   if (args.reference_count == 0) return;
   M3_CHECK(args.max_tokens <= kMaxSelectTokens);
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (LaunchSelectTiles(stream, args)) return;
+  }
   const LaunchShape shape = {.grid = {static_cast<uint32_t>(args.reference_count),
                                       static_cast<uint32_t>(args.shape.kv_heads)},
                              .threads = kThreads,

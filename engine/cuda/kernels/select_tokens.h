@@ -4,6 +4,9 @@
 // A token weighs what the reference's own tokens attend to it, w_j = sum over queries i and query
 // heads of the KV head's group of softmax_j(q_i k_j / sqrt(head_dim)), or of the plain
 // exponentials; q and k before RoPE, without a causal mask.
+//
+// Sums of softmaxes of bf16 heads run on tensor cores where attention's do (attention.h), for
+// references of up to 128 tokens; queries and keys are rounded to bf16 after the bias.
 #ifndef MEMORY3_ENGINE_CUDA_KERNELS_SELECT_TOKENS_H_
 #define MEMORY3_ENGINE_CUDA_KERNELS_SELECT_TOKENS_H_
 

@@ -78,7 +78,7 @@ struct SelectCase {
 // tokens the lower ones.
 template <typename T>
 void ExpectHeaviest(const SelectCase<T>& step, const ReferenceRows& reference,
-                    const std::vector<double>& log_weights, const int32_t* kept) {
+                    const std::vector<double>& log_weights, double tolerance, const int32_t* kept) {
   const int count = std::min(step.kept_tokens, reference.tokens);
   std::vector<bool> is_kept(reference.tokens);
   for (int i = 0; i < count; ++i) {
@@ -91,7 +91,7 @@ void ExpectHeaviest(const SelectCase<T>& step, const ReferenceRows& reference,
     if (!is_kept[a]) continue;
     for (int b = 0; b < reference.tokens; ++b) {
       if (is_kept[b]) continue;
-      EXPECT_GE(log_weights[a], log_weights[b] - (sizeof(T) == 4 ? 1e-5 : 1e-2));
+      EXPECT_GE(log_weights[a], log_weights[b] - tolerance);
       const bool same = step.SameRow(reference.first_row + a, reference.first_row + b);
       EXPECT_TRUE(!same || a < b) << a << " kept, its equal " << b << " not";
     }
@@ -111,8 +111,10 @@ void ExpectRule(SelectCase<T>& step, TokenSelection rule, bool with_bias) {
     const ReferenceRows& reference = step.references.host[i / heads];
     const std::vector<double> weights =
         twin::LogWeights(host, reference, static_cast<int32_t>(i % heads));
-    ExpectHeaviest(step, reference, weights, actual.data() + i * step.kept_tokens);
-    ExpectHeaviest(step, reference, weights, step.kept.host.data() + i * step.kept_tokens);
+    // Sums of inputs and bias may be rounded.
+    const double tolerance = with_bias && sizeof(T) == 2 ? 3e-2 : 1e-4;
+    ExpectHeaviest(step, reference, weights, tolerance, actual.data() + i * step.kept_tokens);
+    ExpectHeaviest(step, reference, weights, 0, step.kept.host.data() + i * step.kept_tokens);
   }
 }
 
