@@ -87,6 +87,39 @@ TYPED_TEST(DecodeAttentionTest, PartsOfARowAreSharedOutToFewerBlocks) {
   ExpectTwin(step, 0, 1030, decoder);
 }
 
+// What was captured with some rows serves others: the launch depends on no table.
+TYPED_TEST(DecodeAttentionTest, AGraphServesOtherRows) {
+  const CaseShape shape = {
+      .heads = {4, 2, 32}, .prefix_tokens = 2, .memories_per_chunk = 2, .kept_tokens = 3};
+  const int max_context = 3 * kDecodePartTokens;
+  AttentionCase<TypeParam> step(shape, {{0, max_context, 0}, {1, 200, -1}, {2, 100, 0}}, 3);
+  TestArray<float> scratch(DecodeScratchFloats(shape.heads, 3, max_context), 0.0f);
+  Stream stream = NewStream();
+  absl::StatusOr<Graph> graph = Graph::Capture(stream, [&] {
+    DecodeAttention(stream, step.DeviceArgs(), 0, 3, max_context, scratch.device());
+  });
+  ASSERT_TRUE(graph.ok());
+  for (const int change : {0, 1, 2}) {
+    SCOPED_TRACE(change);
+    if (change == 1) {
+      step.sequence.host = {0, -1, 2};
+      step.visible.host = {17, -1, 97};
+      step.memory_set.host = {-1, -1, 0};
+    } else if (change == 2) {
+      step.sequence.host = {1, 0, -1};
+      step.visible.host = {200, max_context - 1, 0};
+      step.memory_set.host = {0, 0, -1};
+    }
+    for (TestArray<int32_t>* table : {&step.sequence, &step.visible, &step.memory_set}) {
+      table->Upload();
+    }
+    graph->Launch(stream);
+    ASSERT_TRUE(stream.Synchronize().ok());
+    twin::Attention(step.HostArgs(), 0, 3);
+    EXPECT_LE(LargestError(step.out.Download(), step.out.host), RoundingTolerance<TypeParam>());
+  }
+}
+
 // The same row, first alone and then as the last of others with another bound of the context.
 TYPED_TEST(DecodeAttentionTest, BitsOfARowDoNotDependOnTheBatch) {
   for (const int visible : {1, kDecodePartTokens, kDecodePartTokens + 7, 3 * kDecodePartTokens}) {
