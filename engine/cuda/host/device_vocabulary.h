@@ -23,6 +23,9 @@ T* SharedMemory() {
   return reinterpret_cast<T*>(host::Context().shared);
 }
 
+inline void WaitForPreviousKernel() { host::NoteWait(); }
+inline void LetNextKernelStart() {}
+
 inline void __syncthreads() { host::BlockBarrier(); }
 
 inline void __syncwarp(uint32_t mask = 0xFFFFFFFFu) {

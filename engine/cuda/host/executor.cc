@@ -37,6 +37,7 @@ enum class State : uint8_t { kReady, kAtWarpBarrier, kAtBlockBarrier, kDone };
 // resumed after having been done.
 struct Thread {
   State state = State::kDone;
+  bool has_waited = false;  // for the kernel before
   ThreadContext context;
   ThreadCopies copies;
   fiber self;    // to resume it
@@ -98,6 +99,7 @@ class Executor {
     for (uint32_t i = 0; i < shape.threads; ++i) {
       threads_[i].state = State::kReady;
       threads_[i].copies = {};
+      threads_[i].has_waited = false;
       threads_[i].context = {{i, 0, 0}, index, {shape.threads, 1, 1}, shape.grid, shared_.data()};
     }
     std::vector<uint32_t> warps((shape.threads + kWarp - 1) / kWarp);
@@ -105,7 +107,10 @@ class Executor {
     while (true) {
       std::shuffle(warps.begin(), warps.end(), random_);
       for (const uint32_t warp : warps) RunWarp(warp);
-      if (!PassBlockBarrier()) return;
+      if (!PassBlockBarrier()) break;
+    }
+    for (uint32_t i = 0; i < shape.threads && shape.must_wait; ++i) {
+      if (!threads_[i].has_waited) Fail("a kernel that may overlap does not wait");
     }
   }
 
@@ -170,6 +175,8 @@ void RunKernel(const Shape& shape, absl::FunctionRef<void()> thread) {
 const ThreadContext& Context() { return TheExecutor().running().context; }
 
 ThreadCopies& RunningCopies() { return TheExecutor().running().copies; }
+
+void NoteWait() { TheExecutor().running().has_waited = true; }
 
 void BlockBarrier() { TheExecutor().Yield(State::kAtBlockBarrier); }
 

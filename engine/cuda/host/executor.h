@@ -3,9 +3,9 @@
 // Blocks run one after the other, in a random order. The threads of a block are fibers: each runs
 // until it reaches a barrier, warps and lanes in a random order that changes at every barrier, so
 // that a missing barrier shows as a wrong result. What aborts with a message: threads of a block
-// that wait at different barriers, a warp function that not all lanes of the warp reach, and use of
-// shared memory beyond what the launch asked for (under the address sanitizer). Shared memory is
-// filled with NaN before every block.
+// that wait at different barriers, a kernel that may overlap and does not wait, a warp function
+// that not all lanes of the warp reach, and use of shared memory beyond what the launch asked for
+// (under the address sanitizer). Shared memory is filled with NaN before every block.
 #ifndef MEMORY3_ENGINE_CUDA_HOST_EXECUTOR_H_
 #define MEMORY3_ENGINE_CUDA_HOST_EXECUTOR_H_
 
@@ -27,6 +27,7 @@ struct Shape {
   Index3 grid;
   uint32_t threads = 1;
   int shared_bytes = 0;
+  bool must_wait = false;  // every thread calls WaitForPreviousKernel
 };
 
 // Runs `thread` for every thread of every block of the grid.
@@ -52,6 +53,8 @@ struct ThreadContext {
 const ThreadContext& Context();
 
 void BlockBarrier();
+// Kernels never overlap here; that a kernel which may overlap does wait is checked.
+void NoteWait();
 // Gives all lanes of the warp what each lane brought: `all` receives one entry of `bytes` (at most
 // kMaxExchange) per lane. Returns the number of lanes: 32, fewer in a block's last warp. A barrier
 // for the warp.

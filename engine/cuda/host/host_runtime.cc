@@ -90,6 +90,8 @@ void Stream::Fill(void* device, uint8_t value, int64_t bytes) {
   native_->Add([=] { std::memset(device, value, bytes); });
 }
 
+void Stream::OverlapKernels(bool on) {}
+
 void Stream::Wait(const Event& event) {
   M3_CHECK(native_->capture == nullptr);
   const Event::Native mark = event.native();

@@ -22,6 +22,8 @@ M3_DEVICE int32_t Smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 template <typename T>
 M3_KERNEL void M3_LAUNCH_BOUNDS(kPlainThreads)
     PlainDecodeKernel(AttentionArgs<T> args, DecodeStates states, int32_t first_row) {
+  LetNextKernelStart();
+  WaitForPreviousKernel();
   const auto row = static_cast<int32_t>(blockIdx.z);
   const auto kv_head = static_cast<int32_t>(blockIdx.y);
   const RowKeys<T> keys(args, first_row + row, kv_head);
@@ -69,7 +71,8 @@ void LaunchDecode(Stream& stream, const AttentionArgs<T>& args, const DecodeStat
       .grid = {static_cast<uint32_t>(blocks), static_cast<uint32_t>(args.shape.kv_heads),
                static_cast<uint32_t>(rows)},
       .threads = kPlainThreads,
-      .shared_bytes = static_cast<int>(floats * sizeof(float))};
+      .shared_bytes = static_cast<int>(floats * sizeof(float)),
+      .overlaps = true};
   Launch(stream, shape, PlainDecodeKernel<T>, args, states, first_row);
 }
 

@@ -230,6 +230,8 @@ M3_DEVICE int32_t TilesOf(int32_t places) { return (places + kAttentionTile - 1)
 template <int kHeadDim, int kHeadTiles>
 M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads)
     DecodeTilesKernel(AttentionArgs<BFloat16> args, DecodeStates states, int32_t first_row) {
+  LetNextKernelStart();
+  WaitForPreviousKernel();
   const auto row = static_cast<int32_t>(blockIdx.z);
   const auto kv_head = static_cast<int32_t>(blockIdx.y);
   const RowKeys<BFloat16> keys(args, first_row + row, kv_head);
@@ -279,8 +281,10 @@ template <int kHeadDim>
 void LaunchHeadDim(Stream& stream, const AttentionArgs<BFloat16>& args, const DecodeStates& states,
                    int32_t first_row, const LaunchSize& grid) {
   const int64_t floats = 1 + WarpStates::Floats(states.group, kHeadDim);
-  const LaunchShape shape = {
-      .grid = grid, .threads = kThreads, .shared_bytes = static_cast<int>(floats * sizeof(float))};
+  const LaunchShape shape = {.grid = grid,
+                             .threads = kThreads,
+                             .shared_bytes = static_cast<int>(floats * sizeof(float)),
+                             .overlaps = true};
   const bool few = states.group <= kHeadsPerTile;
   Launch(stream, shape, few ? DecodeTilesKernel<kHeadDim, 1> : DecodeTilesKernel<kHeadDim, 2>, args,
          states, first_row);

@@ -9,6 +9,8 @@ constexpr int kThreads = 256;
 
 template <typename T>
 M3_KERNEL void RmsNormKernel(RmsNormArgs<T> args) {
+  LetNextKernelStart();
+  WaitForPreviousKernel();
   float* scratch = SharedMemory<float>();
   const int64_t row = blockIdx.x;
   const int64_t source = args.row_of == nullptr ? row : args.row_of[row];
@@ -32,7 +34,8 @@ void RmsNorm(Stream& stream, const RmsNormArgs<T>& args) {
   if (args.rows == 0) return;
   const LaunchShape shape = {.grid = {static_cast<uint32_t>(args.rows)},
                              .threads = kThreads,
-                             .shared_bytes = kThreads / kWarpSize * sizeof(float)};
+                             .shared_bytes = kThreads / kWarpSize * sizeof(float),
+                             .overlaps = true};
   Launch(stream, shape, RmsNormKernel<T>, args);
 }
 

@@ -47,6 +47,8 @@ M3_DEVICE T* Target(const RopeStoreArgs<T>& args, int64_t row, int32_t head) {
 // One block per row; a thread takes kPack pairs of dimensions of one head at a time.
 template <typename T, int kPack>
 M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads) RopeStoreKernel(RopeStoreArgs<T> args) {
+  LetNextKernelStart();
+  WaitForPreviousKernel();
   const int64_t row = blockIdx.x;
   if (args.rows.sequence[row] < 0) return;
   const AttentionShape& shape = args.shape;
@@ -86,7 +88,8 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads) RopeStoreKernel(RopeStoreArgs<T> args)
 template <typename T>
 void RopeStore(Stream& stream, const RopeStoreArgs<T>& args) {
   if (args.row_count == 0) return;
-  const LaunchShape shape = {.grid = {static_cast<uint32_t>(args.row_count)}, .threads = kThreads};
+  const LaunchShape shape = {
+      .grid = {static_cast<uint32_t>(args.row_count)}, .threads = kThreads, .overlaps = true};
   const bool packs = args.shape.head_dim / 2 % kRowPack == 0;
   Launch(stream, shape, packs ? RopeStoreKernel<T, kRowPack> : RopeStoreKernel<T, 1>, args);
 }

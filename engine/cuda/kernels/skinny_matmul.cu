@@ -171,12 +171,15 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads) SkinnyKernel(SkinnyMatMulArgs<BFloat16
   constexpr int kStep = kWarps * kPieceInputs;
   const int32_t first_input = Warp() * kPieceInputs + Lane() % 4 * kPackInputs;
   const int32_t pieces = (args.in - Warp() * kPieceInputs + kStep - 1) / kStep;
+  LetNextKernelStart();
   WeightRing<S> weights(args);
   M3_UNROLL
   for (int stage = 0; stage < S::kStages; ++stage) {
     weights.Start(stage, first_input + stage * kStep);
     CommitCopies();
   }
+  // Up to here only weights were read: in the shadow of the kernel that makes x.
+  WaitForPreviousKernel();
   Packed rows[S::kRowTiles];
   LoadRows<S>(args, first_input, rows);
   float sums[S::kWeightTiles][S::kRowTiles][4] = {};
@@ -202,7 +205,8 @@ void LaunchSkinny(Stream& stream, const SkinnyMatMulArgs<BFloat16, Out>& args) {
       .grid = {static_cast<uint32_t>((args.rows + S::kRows - 1) / S::kRows),
                static_cast<uint32_t>((args.out + S::kOutputs - 1) / S::kOutputs)},
       .threads = kThreads,
-      .shared_bytes = S::kSharedBytes};
+      .shared_bytes = S::kSharedBytes,
+      .overlaps = true};
   Launch(stream, shape, SkinnyKernel<S, Out>, args);
 }
 

@@ -37,6 +37,8 @@ M3_DEVICE void Multiply(const Args& args, int32_t first_row, int64_t weight_row,
 }
 
 M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads) SkinnyF32Kernel(Args args) {
+  LetNextKernelStart();
+  WaitForPreviousKernel();
   const int32_t feature = static_cast<int32_t>(blockIdx.x) * kWarps + Warp();
   if (feature >= args.out) return;
   for (int32_t first_row = 0; first_row < args.rows; first_row += kTileRows) {
@@ -60,7 +62,8 @@ template <>
 void SkinnyMatMul(Stream& stream, const Args& args) {
   if (args.rows == 0) return;
   const LaunchShape shape = {.grid = {static_cast<uint32_t>((args.out + kWarps - 1) / kWarps)},
-                             .threads = kThreads};
+                             .threads = kThreads,
+                             .overlaps = true};
   Launch(stream, shape, SkinnyF32Kernel, args);
 }
 

@@ -22,6 +22,8 @@ M3_DEVICE Pack<float, kPack> LoadBiased(const T* x, const T* bias) {
 // A thread per pack of outputs.
 template <typename T, int kPack>
 M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads) SwiGluKernel(SwiGluArgs<T> args) {
+  LetNextKernelStart();
+  WaitForPreviousKernel();
   const int64_t row = blockIdx.x;
   const int32_t i = static_cast<int32_t>(blockIdx.y * kThreads + threadIdx.x) * kPack;
   if (i >= args.mlp) return;
@@ -49,7 +51,8 @@ void SwiGlu(Stream& stream, const SwiGluArgs<T>& args) {
   const LaunchShape shape = {
       .grid = {static_cast<uint32_t>(args.rows),
                static_cast<uint32_t>((args.mlp + per_block - 1) / per_block)},
-      .threads = kThreads};
+      .threads = kThreads,
+      .overlaps = true};
   Launch(stream, shape, packs ? SwiGluKernel<T, kRowPack> : SwiGluKernel<T, 1>, args);
 }
 

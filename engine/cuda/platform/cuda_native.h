@@ -20,6 +20,7 @@ struct Stream::Native {
   }
 
   cudaStream_t stream = nullptr;
+  bool overlaps_kernels = false;
   absl::Status status;
 };
 

@@ -16,6 +16,18 @@ namespace {
 // Shared memory that a kernel may use without asking.
 constexpr int kPlainSharedBytes = 48 * 1024;
 
+// Kernels overlap (programmatic dependent launch) from sm_90 on; graphs record it since CUDA 12.3.
+bool CanOverlapKernels() {
+  constexpr int kFirstMajor = 9, kFirstVersion = 12030;
+  int device = 0;
+  int major = 0;
+  int driver = 0;
+  return CUDART_VERSION >= kFirstVersion && cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         cudaDriverGetVersion(&driver) == cudaSuccess && major >= kFirstMajor &&
+         driver >= kFirstVersion;
+}
+
 }  // namespace
 
 absl::Status ToStatus(cudaError_t error, const char* what) {
@@ -95,6 +107,8 @@ void Stream::Fill(void* device, uint8_t value, int64_t bytes) {
   native_->Keep(cudaMemsetAsync(device, value, bytes, native_->stream), "filling device memory");
 }
 
+void Stream::OverlapKernels(bool on) { native_->overlaps_kernels = on && CanOverlapKernels(); }
+
 void Stream::Wait(const Event& event) {
   native_->Keep(cudaStreamWaitEvent(native_->stream, event.native().event, 0),
                 "waiting for an event");
@@ -166,9 +180,17 @@ void LaunchKernel(Stream& stream, const LaunchShape& shape, const void* kernel, 
                                      shape.shared_bytes),
                 "asking for shared memory");
   }
-  native.Keep(cudaLaunchKernel(kernel, dim3(shape.grid.x, shape.grid.y, shape.grid.z),
-                               dim3(shape.threads), arguments, shape.shared_bytes, native.stream),
-              "launching a kernel");
+  cudaLaunchAttribute overlap = {};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(shape.grid.x, shape.grid.y, shape.grid.z);
+  config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = native.stream;
+  config.attrs = &overlap;
+  config.numAttrs = shape.overlaps && native.overlaps_kernels ? 1 : 0;
+  native.Keep(cudaLaunchKernelExC(&config, kernel, arguments), "launching a kernel");
 }
 
 }  // namespace memory3::cuda

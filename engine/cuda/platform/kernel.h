@@ -7,6 +7,10 @@
 //   M3_LAUNCH_BOUNDS(n)     __launch_bounds__(n)  M3_UNROLL   #pragma unroll
 //                                                 M3_UNROLL_BY(n)  #pragma unroll n
 //   SharedMemory<T>()       the block's dynamic shared memory (there is no static one)
+//   WaitForPreviousKernel()  until all kernels before this one have ended and their writes are
+//                            seen; in kernels that are launched with LaunchShape::overlaps
+//   LetNextKernelStart()     such a kernel behind this one may begin once all blocks have called
+//                            this; it promises nothing about what was written
 //
 // A kernel file includes this, tensor_core.h where it needs tiles, and launch.h for its launcher.
 #ifndef MEMORY3_ENGINE_CUDA_PLATFORM_KERNEL_H_
@@ -32,6 +36,18 @@ template <typename T>
 __device__ __forceinline__ T* SharedMemory() {
   extern __shared__ __align__(128) unsigned char m3_shared_memory[];
   return reinterpret_cast<T*>(m3_shared_memory);
+}
+
+__device__ __forceinline__ void WaitForPreviousKernel() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;\n" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ void LetNextKernelStart() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
 }
 
 }  // namespace memory3::cuda

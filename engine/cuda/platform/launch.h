@@ -30,8 +30,10 @@ void Launch(Stream& stream, const LaunchShape& shape, void (*kernel)(Parameters.
 template <typename... Parameters>
 void Launch(Stream& stream, const LaunchShape& shape, void (*kernel)(Parameters...),
             const std::type_identity_t<Parameters>&... arguments) {
-  const host::Shape host_shape = {
-      {shape.grid.x, shape.grid.y, shape.grid.z}, shape.threads, shape.shared_bytes};
+  const host::Shape host_shape = {{shape.grid.x, shape.grid.y, shape.grid.z},
+                                  shape.threads,
+                                  shape.shared_bytes,
+                                  shape.overlaps};
   host::Enqueue(stream, [=] { host::RunKernel(host_shape, [&] { kernel(arguments...); }); });
 }
 

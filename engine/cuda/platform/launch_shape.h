@@ -18,6 +18,10 @@ struct LaunchShape {
   LaunchSize grid;       // blocks
   uint32_t threads = 1;  // per block
   int shared_bytes = 0;  // of what SharedMemory() returns in the kernel
+  // The kernel may begin before the one before it on the stream has ended, see
+  // Stream::OverlapKernels. Every thread must then call WaitForPreviousKernel before it touches
+  // what other kernels write or read.
+  bool overlaps = false;
 };
 
 // On CUDA: `arguments` points at the kernel's parameters in order. Raises the kernel's limit of

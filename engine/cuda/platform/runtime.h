@@ -68,6 +68,11 @@ class Stream {
   void CopyOnDevice(void* to, const void* from, int64_t bytes);
   void Fill(void* device, uint8_t value, int64_t bytes);
 
+  // Lets kernels launched with LaunchShape::overlaps from now on begin while the kernel before them
+  // still runs: they start up, and read what no kernel writes, in its shadow. Off at first; ignored
+  // by devices before sm_90 and drivers before CUDA 12.3.
+  void OverlapKernels(bool on);
+
   // What is enqueued here from now on runs after all that was enqueued before `event` was recorded.
   // An event that was never recorded is no obstacle.
   void Wait(const Event& event);

@@ -79,6 +79,17 @@ TEST(ExecutorDeathTest, WarpFunctionsNeedTheWholeWarp) {
   EXPECT_DEATH(Launch(stream, {.threads = 32}, HalfAWarpKernel), "not all lanes");
 }
 
+void ForgetfulKernel() { LetNextKernelStart(); }
+void PatientKernel() { WaitForPreviousKernel(); }
+
+TEST(ExecutorDeathTest, KernelsThatOverlapWait) {
+  Stream stream = NewStream();
+  stream.OverlapKernels(true);
+  Launch(stream, {.threads = 32, .overlaps = true}, PatientKernel);
+  EXPECT_TRUE(stream.Synchronize().ok());
+  EXPECT_DEATH(Launch(stream, {.threads = 32, .overlaps = true}, ForgetfulKernel), "does not wait");
+}
+
 // D = A B for A (16, 16) from shared memory by LoadTiles, B (16, 8) transposed in shared memory as
 // (8, 16).
 void TileKernel(const BFloat16* a, const BFloat16* b, float* d) {
