@@ -119,8 +119,9 @@ absl::Status MeasureLead(int lead, absl::Span<const int> batches, BenchReport* r
   const int sequences = *std::max_element(batches.begin(), batches.end());
   const int prompt = absl::GetFlag(FLAGS_prompt);
   M3_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(absl::GetFlag(FLAGS_model_dir)));
-  M3_ASSIGN_OR_RETURN(const MemoryConfig memory,
-                      LoadMemoryConfig(absl::GetFlag(FLAGS_model_dir), "", config));
+  M3_ASSIGN_OR_RETURN(
+      const MemoryConfig memory,
+      LoadMemoryConfig(absl::GetFlag(FLAGS_model_dir), absl::GetFlag(FLAGS_memory_config), config));
   const int references = memory.memories_per_chunk * memory.reference_tokens;
   // With memory a context begins after the prefix and one reference; as text it holds all five.
   const int context =

@@ -13,6 +13,9 @@
 #include "tools/model_cost.h"
 
 ABSL_FLAG(std::string, model_dir, "", "Hugging Face model folder. Required.");
+ABSL_FLAG(
+    std::string, memory_config, "",
+    "memory: JSON object that overrides config.json's memory3, e.g. '{\"kept_tokens\": 128}'.");
 ABSL_FLAG(std::vector<std::string>, batch, std::vector<std::string>({"1", "8", "16"}),
           "Numbers of sequences that run together; a row for each.");
 ABSL_FLAG(std::string, dtype, "bf16", "Weights and KV cache: bf16 or f32.");
@@ -63,7 +66,8 @@ absl::StatusOr<BenchSubject> LoadBenchSubject(int sequences, int context, int me
   CpuRunnerOptions options = RunnerOptions(subject, sequences, context);
   if (memory_slots > 0) {
     RunnerMemoryOptions memory;
-    M3_ASSIGN_OR_RETURN(memory.config, LoadMemoryConfig(folder, "", subject.config));
+    M3_ASSIGN_OR_RETURN(memory.config, LoadMemoryConfig(folder, absl::GetFlag(FLAGS_memory_config),
+                                                        subject.config));
     M3_ASSIGN_OR_RETURN(memory.prefix_ids,
                         ReferencePrefixIds(memory.config, subject.config, *subject.tokenizer));
     memory.slots = memory_slots;

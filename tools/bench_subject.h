@@ -15,6 +15,7 @@
 
 ABSL_DECLARE_FLAG(std::string, model_dir);
 ABSL_DECLARE_FLAG(std::vector<std::string>, batch);
+ABSL_DECLARE_FLAG(std::string, memory_config);
 ABSL_DECLARE_FLAG(int, threads);
 
 namespace memory3 {

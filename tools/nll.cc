@@ -1,8 +1,6 @@
 // memory3-nll: what a memory is worth to a model, in nats per token.
-#include <cmath>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,14 +11,9 @@
 #include "engine/base/flag_help.h"
 #include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/cpu_runner.h"
-#include "engine/memory/reference_prefix.h"
-#include "engine/model/memory_config.h"
-#include "engine/model/model_config.h"
-#include "engine/model/weights.h"
-#include "engine/text/tokenizer.h"
+#include "tools/evaluate/nll_table.h"
+#include "tools/memory_subject.h"
 #include "tools/nll_scorer.h"
-#include "tools/table.h"
 
 ABSL_FLAG(std::string, model_dir, "", "Hugging Face model folder. Required.");
 ABSL_FLAG(std::string, texts, "", "File of texts with --separator between them. Required.");
@@ -48,7 +41,8 @@ second is scored: how many nats does the model need per token of it
   wrong     with the memory of another text's first part
   context   as a plain decoder that has the first part in its context: what a memory could reach
 
-Each line shows the mean over the texts and its difference to "none" with the standard error.
+Each line shows the mean over the texts and its difference to "none" with the standard error; the
+last one, which part of the context's gain the right memory reaches.
 
   memory3-nll --model_dir=models/demo --texts=stories.txt --count=200
 )";
@@ -60,47 +54,15 @@ struct Story {
   std::vector<int32_t> first, second;  // second starts with BOS
 };
 
-struct Subject {
-  ModelConfig config;
-  MemoryConfig memory;
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::unique_ptr<Runner> runner;
-};
-
-absl::StatusOr<DType> DTypeFromFlag() {
-  const std::string name = absl::GetFlag(FLAGS_dtype);
-  if (name == "bf16") return DType::kBF16;
-  if (name == "f32") return DType::kF32;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--dtype: must be bf16 or f32, got \"", name, "\""));
+absl::StatusOr<MemorySubject> LoadSubject() {
+  return LoadMemorySubject({.model_dir = absl::GetFlag(FLAGS_model_dir),
+                            .memory_config = absl::GetFlag(FLAGS_memory_config),
+                            .dtype = absl::GetFlag(FLAGS_dtype),
+                            .threads = absl::GetFlag(FLAGS_threads),
+                            .memory_slots = 2});
 }
 
-absl::StatusOr<Subject> LoadSubject() {
-  const std::string folder = absl::GetFlag(FLAGS_model_dir);
-  if (folder.empty()) return absl::InvalidArgumentError("--model_dir: must be given");
-  Subject subject;
-  M3_ASSIGN_OR_RETURN(const DType dtype, DTypeFromFlag());
-  M3_ASSIGN_OR_RETURN(subject.config, LoadModelConfig(folder));
-  M3_ASSIGN_OR_RETURN(subject.memory,
-                      LoadMemoryConfig(folder, absl::GetFlag(FLAGS_memory_config), subject.config));
-  M3_ASSIGN_OR_RETURN(subject.tokenizer, LoadTokenizer(folder));
-  M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(folder, subject.config));
-  RunnerMemoryOptions memory;
-  memory.config = subject.memory;
-  memory.slots = std::max(subject.memory.memories_per_chunk, 2);
-  memory.dtype = dtype;
-  M3_ASSIGN_OR_RETURN(memory.prefix_ids,
-                      ReferencePrefixIds(subject.memory, subject.config, *subject.tokenizer));
-  CpuRunnerOptions options;
-  options.dtype = dtype;
-  options.threads = absl::GetFlag(FLAGS_threads);
-  options.max_sequences = 1;
-  options.memory = std::move(memory);
-  M3_ASSIGN_OR_RETURN(subject.runner, CreateCpuRunner(subject.config, weights, options));
-  return subject;
-}
-
-absl::StatusOr<std::vector<Story>> ReadStories(const Subject& subject) {
+absl::StatusOr<std::vector<Story>> ReadStories(const MemorySubject& subject) {
   const std::string file = absl::GetFlag(FLAGS_texts);
   if (file.empty()) return absl::InvalidArgumentError("--texts: must be given");
   if (absl::GetFlag(FLAGS_separator).empty()) {
@@ -130,81 +92,45 @@ absl::StatusOr<std::vector<Story>> ReadStories(const Subject& subject) {
       absl::StrCat(file, ": needs at least two texts of more than ", split, " tokens"));
 }
 
-// One story's nats per token in every setting, in the order of the table.
-struct Scores {
-  double plain, none, right, wrong, context;
-};
-
-absl::StatusOr<Scores> ScoreStory(const Story& story, const Story& other, Runner& runner,
-                                  NllScorer& scorer) {
+absl::Status ScoreStory(const Story& story, const Story& other, Runner& runner, NllScorer& scorer,
+                        NllScores* scores) {
   std::vector<std::shared_ptr<const MemoryTensor>> memories;
   const absl::Span<const int32_t> references[] = {story.first, other.first};
   M3_RETURN_IF_ERROR(runner.EncodeReferences(references, &memories));
   M3_RETURN_IF_ERROR(runner.FillSlot(kRight, memories[0]));
   M3_RETURN_IF_ERROR(runner.FillSlot(kWrong, memories[1]));
-  Scores scores;
+  const auto add = [&](const NllScorer::Text& scored, std::vector<double>* values) -> absl::Status {
+    M3_ASSIGN_OR_RETURN(values->emplace_back(), scorer.Score(scored));
+    return absl::OkStatus();
+  };
   NllScorer::Text text = {.tokens = story.second};
-  M3_ASSIGN_OR_RETURN(scores.plain, scorer.Score(text));
+  M3_RETURN_IF_ERROR(add(text, &scores->plain));
   text.use_memory = true;
-  M3_ASSIGN_OR_RETURN(scores.none, scorer.Score(text));
+  M3_RETURN_IF_ERROR(add(text, &scores->none));
   text.memories = {&kRight, 1};
-  M3_ASSIGN_OR_RETURN(scores.right, scorer.Score(text));
+  M3_RETURN_IF_ERROR(add(text, &scores->right));
   text.memories = {&kWrong, 1};
-  M3_ASSIGN_OR_RETURN(scores.wrong, scorer.Score(text));
+  M3_RETURN_IF_ERROR(add(text, &scores->wrong));
   std::vector<int32_t> whole = {story.second.front()};
   whole.insert(whole.end(), story.first.begin(), story.first.end());
   whole.insert(whole.end(), story.second.begin() + 1, story.second.end());
-  M3_ASSIGN_OR_RETURN(
-      scores.context,
-      scorer.Score({.tokens = whole, .first_scored = static_cast<int>(story.first.size()) + 1}));
-  return scores;
-}
-
-struct MeanError {
-  double mean;
-  double error;  // standard error of the mean
-};
-
-MeanError MeanOf(const std::vector<double>& values) {
-  double sum = 0, squares = 0;
-  for (const double value : values) sum += value;
-  const double mean = sum / static_cast<double>(values.size());
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  const auto n = static_cast<double>(values.size());
-  return {mean, std::sqrt(squares / (n * (n - 1)))};
-}
-
-void AddRow(const char* name, double Scores::*setting, const std::vector<Scores>& scores,
-            Table* table) {
-  std::vector<double> values, differences;
-  for (const Scores& story : scores) {
-    values.push_back(story.*setting);
-    differences.push_back(story.*setting - story.none);
-  }
-  const MeanError difference = MeanOf(differences);
-  table->AddRow({Cell(std::string(name)), Cell(MeanOf(values).mean, 4), Cell(difference.mean, 4),
-                 Cell(difference.error, 4)});
+  return add({.tokens = whole, .first_scored = static_cast<int>(story.first.size()) + 1},
+             &scores->context);
 }
 
 absl::Status Run() {
-  M3_ASSIGN_OR_RETURN(const Subject subject, LoadSubject());
+  M3_ASSIGN_OR_RETURN(const MemorySubject subject, LoadSubject());
   M3_ASSIGN_OR_RETURN(const std::vector<Story> stories, ReadStories(subject));
   NllScorer scorer(*subject.runner);
-  std::vector<Scores> scores;
+  NllScores scores;
   for (size_t i = 0; i < stories.size(); ++i) {
-    M3_ASSIGN_OR_RETURN(
-        scores.emplace_back(),
-        ScoreStory(stories[i], stories[(i + 1) % stories.size()], *subject.runner, scorer));
+    M3_RETURN_IF_ERROR(ScoreStory(stories[i], stories[(i + 1) % stories.size()], *subject.runner,
+                                  scorer, &scores));
   }
-  Table table({"setting", "nats/token", "minus none", "standard error"});
-  AddRow("plain", &Scores::plain, scores, &table);
-  AddRow("none", &Scores::none, scores, &table);
-  AddRow("right", &Scores::right, scores, &table);
-  AddRow("wrong", &Scores::wrong, scores, &table);
-  AddRow("context", &Scores::context, scores, &table);
-  std::printf("- memories: %s\n- texts: %zu, first parts of %d tokens\n\n%s",
-              Describe(subject.runner->info().memory.shape).c_str(), stories.size(),
-              subject.memory.reference_tokens, table.ToMarkdown().c_str());
+  const MemoryShape& shape = subject.runner->info().memory.shape;
+  std::printf("- memories: %s: %d bytes each\n- first parts of %d tokens\n\n%s",
+              Describe(shape).c_str(), static_cast<int>(shape.bytes()),
+              subject.memory.reference_tokens, NllTable(scores).c_str());
   return absl::OkStatus();
 }
 

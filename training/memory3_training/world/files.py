@@ -2,9 +2,10 @@
 
 encyclopaedia.jsonl  an article per line, as `memory3-bank build --input` reads it: id, title, text,
                      and split, kind, language, which it passes over
-questions.jsonl      a question per line: entity_id, split, kind, language, attribute, question,
-                     answer, sentence; one about each attribute of every held-out and absent entity,
-                     and of as many training entities as there are held-out ones
+questions.jsonl      a question per line: entity_id, entity (its name), split, kind, language,
+                     attribute, question, answer, sentence; one about each attribute of every
+                     held-out and absent entity, and of as many training entities as there are
+                     held-out ones
 """
 
 import json
@@ -41,6 +42,7 @@ def questions_to_measure(world: World) -> Iterator[dict[str, object]]:
 def _as_line(entity: Entity, one: Question) -> dict[str, object]:
     return {
         "entity_id": entity.id,
+        "entity": entity.name,
         "split": entity.split,
         "kind": entity.kind,
         "language": entity.language,
