@@ -27,13 +27,14 @@ PAD, BOS, EOS = "<pad>", "<s>", "</s>"  # ids 0, 1, 2
 # left, so that a year is two tokens, the same two wherever it stands.
 _PIECES = r"\p{Han}|'s| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
-# The same plain words that training documents are made of; a system message goes before them.
+# The same plain words that training documents are made of; a system message goes before them, as
+# articles do. A space after its newline, so that the next word is the token that begins a line there.
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
     "{% if message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\\nAnswer:' }}"
     "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + eos_token }}"
-    "{% else %}{{ message['content'] + '\\n' }}"
+    "{% else %}{{ message['content'] + '\\n ' }}"
     "{% endif %}"
     "{% endfor %}"
 )
