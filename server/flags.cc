@@ -74,7 +74,8 @@ ABSL_FLAG(absl::Duration, retrieval_timeout, absl::Milliseconds(200),
 ABSL_FLAG(int, lead_tokens, 8,
           "tokens before a chunk boundary at which its query leaves; 0 is exactly the paper's, and "
           "waits for the memories at every boundary");
-ABSL_FLAG(int, memory_slots, 0, "memories held on the device; 0: enough for --max_sequences");
+ABSL_FLAG(int, memory_slots, 0,
+          "memories held on the device; 0: enough for --max_sequences, at most 1 GiB of them");
 ABSL_FLAG(ByteSize, host_cache_bytes, ByteSize{int64_t{1} << 30},
           "memories kept in main memory; 0: each is read from disk");
 ABSL_FLAG(std::string, memory_reader, "auto", "how memories are read: auto, io_uring or pread");

@@ -16,6 +16,15 @@ namespace {
 
 // What a sequence with memory may hold at once: the current chunk's memories and the next one's.
 constexpr int kChunksHeld = 2;
+constexpr int64_t kDefaultMemorySlotBytes = int64_t{1} << 30;
+
+// Enough for every sequence to run at once, unless memories are so wide that slots would take the
+// machine's memory: then fewer sequences with memory run at once, at least one.
+int DefaultSlots(const MemoryShape& shape, int per_sequence, int max_sequences) {
+  const int64_t fitting = kDefaultMemorySlotBytes / shape.bytes();
+  const int64_t wanted = int64_t{per_sequence} * max_sequences;
+  return static_cast<int>(std::max<int64_t>(per_sequence, std::min(wanted, fitting)));
+}
 
 absl::StatusOr<RunnerMemoryOptions> RunnerMemory(const ServerOptions& options,
                                                  const ServedModel& model) {
@@ -25,13 +34,13 @@ absl::StatusOr<RunnerMemoryOptions> RunnerMemory(const ServerOptions& options,
       LoadMemoryConfig(options.model_dir, options.memory.config_override, model.config));
   M3_ASSIGN_OR_RETURN(memory.prefix_ids,
                       ReferencePrefixIds(memory.config, model.config, *model.tokenizer));
-  memory.slots = options.memory.slots > 0
-                     ? options.memory.slots
-                     : kChunksHeld * memory.config.memories_per_chunk * options.max_sequences;
-  if (memory.slots < kChunksHeld * memory.config.memories_per_chunk) {
-    return absl::InvalidArgumentError(absl::StrCat("--memory_slots: one sequence needs ",
-                                                   kChunksHeld * memory.config.memories_per_chunk,
-                                                   ", got ", memory.slots));
+  const int per_sequence = kChunksHeld * memory.config.memories_per_chunk;
+  memory.slots = options.memory.slots > 0 ? options.memory.slots
+                                          : DefaultSlots(MemoryShapeOf(memory.config, model.config),
+                                                         per_sequence, options.max_sequences);
+  if (memory.slots < per_sequence) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--memory_slots: one sequence needs ", per_sequence, ", got ", memory.slots));
   }
   if (options.memory.lead_tokens >= memory.config.chunk_tokens) {
     return absl::InvalidArgumentError(absl::StrCat("--lead_tokens: must be below the chunk's ",

@@ -112,12 +112,13 @@ absl::Status CheckMemory(const CpuRunnerPlan& plan, std::optional<int64_t> avail
   const int64_t needed =
       plan.weight_bytes + plan.kv_bytes() + plan.workspace_bytes + plan.memory_bytes;
   if (!available.has_value() || needed <= *available) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the model needs ", Mebibytes(needed), " of memory (weights ", Mebibytes(plan.weight_bytes),
-      ", KV cache ", Mebibytes(plan.kv_bytes()), ", activations and sampling ",
-      Mebibytes(plan.workspace_bytes), ", memory slots ", Mebibytes(plan.memory_bytes), "), ",
-      Mebibytes(*available),
-      " are available; a smaller kv_cache_bytes, max_sequences or max_batch_rows needs less"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the model needs ", Mebibytes(needed), " of memory (weights ",
+                   Mebibytes(plan.weight_bytes), ", KV cache ", Mebibytes(plan.kv_bytes()),
+                   ", activations and sampling ", Mebibytes(plan.workspace_bytes),
+                   ", memory slots ", Mebibytes(plan.memory_bytes), "), ", Mebibytes(*available),
+                   " are available; a smaller kv_cache_bytes, max_sequences or max_batch_rows",
+                   plan.memory.has_value() ? ", or fewer memory slots" : "", " needs less"));
 }
 
 }  // namespace memory3
