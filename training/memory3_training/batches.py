@@ -59,6 +59,8 @@ class PlainMix:
     talk: float = 0.02
     two_articles: float = 0.3
     three_articles: float = 0.0
+    facts: float = 0.0  # of a few entities with a sentence or two each instead of articles
+    statements: float = 0.0  # to be completed, in place of questions
     unknown: float = 0.0
     confused: float = 0.5
 
@@ -78,10 +80,14 @@ def plain_batch(writer: Writer, mix: PlainMix, seed: int, step: int) -> Batch:
             documents.append(tokens.cut(mix.length))
             continue
         many = rng.random()
+        if rng.random() < mix.facts:
+            group = writer.inventor.facts(rng.randint(2, 5), rng)
+            documents.append(writer.biography(group, mix.length, mix.unknown, mix.statements, rng))
+            continue
         count = 3 if many < mix.three_articles else \
             2 if many < mix.three_articles + mix.two_articles else 1
         group = writer.inventor.group(count, rng, mix.confused)
-        documents.append(writer.biography(group, mix.length, mix.unknown, rng))
+        documents.append(writer.biography(group, mix.length, mix.unknown, mix.statements, rng))
     return Batch(*stack(documents))
 
 
@@ -98,6 +104,8 @@ class MemoryMix:
     chunks: int = 2
     pool: int = 8  # articles in a group
     visible: tuple[int, ...] = (5,)  # attached to a chunk; drawn for every context
+    facts: float = 0.0  # share of groups of which each article is a sentence or two
+    statements: float = 0.0  # to be completed, in place of questions
     unknown: float = 0.0
     again: float = 0.0  # questions by pronoun
     talk: float = 0.0
@@ -116,7 +124,9 @@ class MemoryBatcher:
         visible: list[Tensor] = []
         for number in range(mix.groups):
             rng = stream(seed, "memory", step, number)
-            pool = self.writer.inventor.group(mix.pool, rng, mix.confused)
+            inventor = self.writer.inventor
+            pool = inventor.facts(mix.pool, rng) if rng.random() < mix.facts else \
+                inventor.group(mix.pool, rng, mix.confused)
             first = len(texts)
             texts += [self.writer.reference(e, rng, self.memory.reference_tokens) for e in pool]
             for _ in range(mix.rows):
@@ -164,7 +174,8 @@ class MemoryBatcher:
                 turn = self.writer.asking(pool[asked], rng, again=True)
             else:
                 asked = rng.choice(seen)
-                turn = self.writer.asking(pool[asked], rng)
+                turn = self.writer.aside(pool[asked], rng) \
+                    if rng.random() < mix.statements else self.writer.asking(pool[asked], rng)
             room = (chunk + 1) * chunk_tokens - len(tokens)
             if asked is not None and asked not in then and len(turn) > room:
                 turn = turn.cut(room)  # its end would be in a chunk that does not see the answer

@@ -6,13 +6,20 @@ from dataclasses import dataclass, field
 
 from memory3_training.invented import Inventor
 from memory3_training.world import Entity, article, follow_up, question, small_talk
+from memory3_training.world.render import by_name, fill, sentence
+from memory3_training.world.schema import kind_of
 
 TEXT_WEIGHT = 1.0
-QUESTION_WEIGHT = 0.25  # names in questions cannot be guessed
-COPY_WEIGHT = 8.0
+QUESTION_WEIGHT = 0.25
+# Of the parts of a name after its first, in questions about what is attached: they can be read there,
+# and to continue a name is what has to be learned before looking up by it.
+NAME_WEIGHT = 8.0
 ANSWER_WEIGHT = 16.0
+SENTENCE_WEIGHT = 2.0  # of an answer's words that are neither name nor value
 END_WEIGHT = 4.0  # of the end of an answer
-_LIST_LINE = "{}\n"
+# Between a name and its value in lists, from nothing to several words.
+_BETWEEN = ("", ":", " is", " was a", " came from", " was born in", " spent childhood in",
+            " made a living as a", " grew up in the town")
 
 
 @dataclass
@@ -45,8 +52,22 @@ class Writer:
         self.inventor = inventor
         self.bos, self.eos = tokenizer.bos, tokenizer.eos
 
+    def text(self, entity: Entity, rng: random.Random) -> str:
+        """Its article; of an entity of which not all is known plain sentences, each with its name."""
+        kind = kind_of(entity)
+        if len(entity.attributes) == len(kind.attributes):
+            return article(entity, rng)
+        name = by_name(entity, kind)
+        joint = "" if entity.language == "zh" else " "
+        said = []
+        for attribute, value in rng.sample(list(entity.attributes.items()), len(entity.attributes)):
+            predicate = rng.choice(kind.attribute(attribute).predicates)
+            clause = name.subject + joint + fill(predicate, entity, name, value)
+            said.append(sentence(clause, entity.language))
+        return joint.join(said)
+
     def reference(self, entity: Entity, rng: random.Random, limit: int) -> list[int]:
-        return self.tokenizer.encode(article(entity, rng))[:limit]
+        return self.tokenizer.encode(self.text(entity, rng))[:limit]
 
     def turn(self, asked: str, answered: str, weight: float = ANSWER_WEIGHT) -> Tokens:
         tokens = Tokens()
@@ -59,7 +80,65 @@ class Writer:
         """A question about an attribute and its answer; `again`: by pronoun, after one by name."""
         attribute = rng.choice(list(entity.attributes))
         one = (follow_up if again else question)(entity, attribute, rng)
-        return self.turn(one.text, one.answer)
+        tokens = self.turn(one.text, one.answer)
+        if entity.split != "absent":
+            self._weigh_name(tokens, self.tokenizer.encode(entity.name))
+        return tokens
+
+    @staticmethod
+    def _weigh_name(tokens: Tokens, name: list[int]) -> None:
+        for begin in range(len(tokens) - len(name)):
+            if tokens.ids[begin:begin + len(name)] == name:
+                tokens.weights[begin + 1:begin + len(name)] = [NAME_WEIGHT] * (len(name) - 1)
+                return
+
+    def statement(self, entity: Entity, rng: random.Random) -> Tokens:
+        """A sentence that says one attribute by name: easier to complete from memory than to answer a
+        question, since name and value stand as close together as in an article."""
+        kind = kind_of(entity)
+        attribute, value = rng.choice(list(entity.attributes.items()))
+        name = by_name(entity, kind)
+        predicate = rng.choice(kind.attribute(attribute).predicates)
+        joint = "" if entity.language == "zh" else " "
+        said = name.subject + joint + fill(predicate, entity, name, value)
+        tokens = Tokens()
+        tokens.add(self.tokenizer.encode(sentence(said, entity.language)), QUESTION_WEIGHT)
+        self._weigh_name(tokens, self.tokenizer.encode(entity.name))
+        end = len(tokens)
+        part = self.tokenizer.encode(value)
+        for begin in range(end - len(part), 0, -1):
+            if tokens.ids[begin:begin + len(part)] == part:
+                tokens.weights[begin:begin + len(part)] = [ANSWER_WEIGHT] * len(part)
+                break
+        return tokens
+
+    def reverse(self, entity: Entity, rng: random.Random) -> Tokens:
+        """Who it is that something is said of: makes what a memory keeps of a value carry the name."""
+        kind = kind_of(entity)
+        attribute, value = rng.choice(list(entity.attributes.items()))
+        predicate = rng.choice(kind.attribute(attribute).predicates)
+        who = {"zh": "谁"}.get(entity.language, "Who " if entity.kind == "person" else "What ")
+        asked = who + fill(predicate, entity, by_name(entity, kind), value)
+        return self.turn(asked + ("？" if entity.language == "zh" else "?"), entity.name)
+
+    def in_a_sentence(self, entity: Entity, rng: random.Random) -> Tokens:
+        """The answer repeats the name: makes the place of the answer carry it."""
+        one = question(entity, rng.choice(list(entity.attributes)), rng)
+        wish = "用整句回答。" if entity.language == "zh" else " Answer in a sentence."
+        tokens = self.turn(one.text + wish, one.sentence, SENTENCE_WEIGHT)
+        begin = tokens.weights.index(SENTENCE_WEIGHT)
+        for part in (entity.name, one.answer):
+            ids = self.tokenizer.encode(part)
+            for at in range(begin, len(tokens) - len(ids)):
+                if tokens.ids[at:at + len(ids)] == ids:
+                    tokens.weights[at:at + len(ids)] = [ANSWER_WEIGHT] * len(ids)
+                    break
+        return tokens
+
+    def aside(self, entity: Entity, rng: random.Random) -> Tokens:
+        """One of the above: what teaches to bind a name and an attribute to each other."""
+        form = rng.choice((self.statement, self.reverse, self.reverse, self.in_a_sentence))
+        return form(entity, rng)
 
     def talk(self, rng: random.Random) -> Tokens:
         tokens, turns = Tokens(), small_talk(rng)
@@ -67,31 +146,38 @@ class Writer:
             tokens.extend(self.turn(asked.text, answered.text, TEXT_WEIGHT))
         return tokens
 
-    def biography(self, group: Sequence[Entity], length: int, unknown: float,
+    def biography(self, group: Sequence[Entity], length: int, unknown: float, statements: float,
                   rng: random.Random) -> Tokens:
-        """The group's articles, then questions about them until the document is full."""
+        """The group's articles, then questions and statements about them until it is full."""
         tokens = Tokens([self.bos], [0.0])
         for entity in group:
-            tokens.add(self.tokenizer.encode(article(entity, rng) + "\n"), TEXT_WEIGHT)
+            tokens.add(self.tokenizer.encode(self.text(entity, rng) + "\n"), TEXT_WEIGHT)
         while len(tokens) < length:
             if rng.random() < unknown:
                 tokens.extend(self.asking(self.inventor.absent_from(group, rng), rng))
+            elif rng.random() < statements:
+                tokens.extend(self.aside(rng.choice(group), rng))
             else:
                 tokens.extend(self.asking(rng.choice(group), rng))
         return tokens.cut(length)
 
     def lists(self, length: int, rng: random.Random) -> Tokens:
-        """Names, or names and values, twice: copying is the first thing to learn."""
+        """Names and values, again and again in other orders: to look a value up by its name is the
+        first thing to learn. The more words stand between the two the harder it is, and a model that
+        has not learned it at short distance does not learn it from articles."""
         tokens = Tokens([self.bos], [0.0])
         while len(tokens) < length:
-            words = rng.sample(self.inventor.words, rng.randint(4, 12))
-            if rng.random() < 0.5:
-                lines = [f"{first} {last}" for first, last in zip(words[::2], words[1::2])]
-            else:
-                lines = [f"{name}: {rng.choice(list(self.inventor.one(rng).attributes.values()))}"
-                         for name in words]
-            for weight in (0.0, COPY_WEIGHT):
-                for line in lines:
-                    tokens.add(self.tokenizer.encode(_LIST_LINE.format(line)), weight)
-                rng.shuffle(lines) if ": " in lines[0] else None
+            count = rng.randint(3, 7)
+            names = self.inventor.names(count, rng) if rng.random() < 0.5 else \
+                rng.sample(self.inventor.words, count)
+            values = self.inventor.values(count, rng)
+            lines = list(zip(names, values))
+            between = rng.choice(_BETWEEN)
+            for weight in (0.0, ANSWER_WEIGHT, ANSWER_WEIGHT):
+                for name, value in lines:
+                    tokens.add(self.tokenizer.encode(name + between), 0.0)
+                    tokens.add(self.tokenizer.encode(value), weight)
+                    tokens.add(self.tokenizer.encode(".")[-1:], 0.0)
+                rng.shuffle(lines)
+                between = rng.choice((between, rng.choice(_BETWEEN)))
         return tokens.cut(length)

@@ -18,7 +18,7 @@ _LIKE_NAMES = 4  # first letters that towns of one group share
 class _Kind:
     """What entities of one kind and language are made of."""
 
-    def __init__(self, members: Sequence[Entity], forbidden: set[str]) -> None:
+    def __init__(self, members: Sequence[Entity], forbidden: set[str], stock: int) -> None:
         self.example = members[0]
         self.forbidden = forbidden
         self.joint = next((j for j in (" ", "·") if j in members[0].name), "")
@@ -26,8 +26,8 @@ class _Kind:
         self.names = [entity.name for entity in members]
         if self.joint:
             parts = [name.split(self.joint, 1) for name in self.names]
-            self.first = sorted({first for first, _ in parts})
-            self.last = sorted({last for _, last in parts})
+            self.first = sorted({first for first, _ in parts})[:stock]
+            self.last = sorted({last for _, last in parts})[:stock]
             self.pronouns = {e.name.split(self.joint)[0]: e.pronoun for e in members}
         else:
             self.alike: dict[str, list[str]] = {}
@@ -75,12 +75,15 @@ class _Kind:
 
 
 class Inventor:
-    """Makes entities; `kinds` weighs the kinds, e.g. {("person", "en"): 3.0, ("town", "en"): 1.0}."""
+    """Makes entities; `kinds` weighs the kinds, e.g. {("person", "en"): 3.0, ("town", "en"): 1.0}.
 
-    def __init__(self, world: World, kinds: dict[tuple[str, str], float]) -> None:
+    `stock`: of names of two parts only so many first and last parts are used.
+    """
+
+    def __init__(self, world: World, kinds: dict[tuple[str, str], float], stock: int = 1 << 30) -> None:
         forbidden = {entity.name for entity in world.entities if entity.split != "train"}
         self._weights = list(kinds.values())
-        self._kinds = [_Kind(world.split("train", *key), forbidden) for key in kinds]
+        self._kinds = [_Kind(world.split("train", *key), forbidden, stock) for key in kinds]
         self.words = sorted({word for kind in self._kinds for word in self._words_of(kind)})
         for key in kinds:
             if key not in KINDS:
@@ -95,9 +98,24 @@ class Inventor:
     def _kind(self, rng: random.Random) -> _Kind:
         return rng.choices(self._kinds, self._weights)[0]
 
+    def names(self, count: int, rng: random.Random) -> list[str]:
+        return self._kind(rng).any_names(count, rng)
+
+    def values(self, count: int, rng: random.Random) -> list[str]:
+        """Of one attribute of one kind, all different."""
+        choice = rng.choice(list(self._kind(rng).values.values()))
+        return rng.sample(choice, count)
+
     def one(self, rng: random.Random) -> Entity:
         kind = self._kind(rng)
         return kind.entity(kind.any_names(1, rng)[0], rng)
+
+    def facts(self, count: int, rng: random.Random) -> list[Entity]:
+        """`count` entities of one kind of which only the same one to three attributes are known."""
+        kind = self._kind(rng)
+        known = rng.sample(list(kind.values), rng.choice((1, 1, 2, 3)))
+        made = [kind.entity(name, rng) for name in kind.any_names(count, rng)]
+        return [replace(e, attributes={name: e.attributes[name] for name in known}) for e in made]
 
     def group(self, count: int, rng: random.Random, confused: float) -> list[Entity]:
         """`count` entities of different names; a share `confused` of groups is hard to tell apart."""

@@ -1,7 +1,8 @@
 """Five figures that say which circuit a model has (training/README.md).
 
 d: own article as plain context. 1: right memory alone. a: right memory and four that are easily taken
-for it. b: no memory. c: five wrong memories, where the right answer is that it does not know.
+for it. b: no memory. c: four wrong memories, where the right answer is that it does not know. r: the
+memories that retrieval finds; u: the same, counted when the model says that it does not know.
 An answer counts when every token of it, its end included, is the most likely one: then greedy
 generation gives exactly it.
 """
@@ -30,6 +31,7 @@ class Asked:
     turn: Tokens
     articles: tuple[str, ...]
     unknown_turn: Tokens
+    retrieved: tuple[str, ...] = ()  # what retrieval finds, best first
 
 
 def make_questions(writer: Writer, entities: Sequence[Entity], others: Sequence[Entity],
@@ -69,26 +71,29 @@ def _batches(writer: Writer, asked: Sequence[Asked], which: str, limit: int):
             tokens = Tokens([writer.bos], [0.0])
             if which == "d":
                 tokens.add(writer.tokenizer.encode(one.articles[0] + "\n"), 0.0)
-            tokens.extend(one.unknown_turn if which == "c" else one.turn)
+            tokens.extend(one.unknown_turn if which in "cu" else one.turn)
             documents.append(tokens)
             chosen = {"1": one.articles[:1], "a": one.articles[1:3] + one.articles[:1] +
-                      one.articles[3:], "c": one.articles[1:]}.get(which, ())
+                      one.articles[3:], "c": one.articles[1:], "r": one.retrieved,
+                      "u": one.retrieved}.get(which, ())
             sets.append(list(range(len(texts), len(texts) + len(chosen))))
             texts += [writer.tokenizer.encode(text)[:limit] for text in chosen]
+        most = max(map(len, sets))
         ids, weights = stack(documents)
         if which in "db":
-            yield some, Batch(ids, weights)
+            yield Batch(ids, weights)
         else:
-            yield some, Batch(ids, weights, references_of(texts), Attached(torch.tensor(sets)))
+            padded = torch.tensor([s + [-1] * (most - len(s)) for s in sets])
+            yield Batch(ids, weights, references_of(texts), Attached(padded))
 
 
 @torch.no_grad()
 def right_answers(model: MemoryModel, writer: Writer, asked: Sequence[Asked], which: str,
                   kept_tokens: int = 0) -> list[bool]:
-    """Of every question whether the whole answer is the most likely one. `which`: d, 1, a, b or c."""
+    """Of every question whether the whole answer is the most likely one. `which` as above."""
     right: list[bool] = []
     limit = model.shape.memory.reference_tokens
-    for _, batch in _batches(writer, asked, which, limit):
+    for batch in _batches(writer, asked, which, limit):
         batch.kept_tokens = kept_tokens
         hidden = hidden_states(model, batch)
         answer = batch.weights[:, 1:] > 1  # answers and their ends

@@ -6,8 +6,8 @@ from memory3_training.batches import MemoryMix, PlainMix
 from memory3_training.config import MemorySettings, ModelShape
 from memory3_training.schedule import Schedule
 
-PLAIN_EVERY = 8  # every so many steps of the second stage one plain batch
-LONG_EVERY = 4  # and one whose contexts are longer than a chunk, so that memories change in it
+PLAIN_EVERY = 3  # every so many steps of the second stage one plain batch
+LONG_EVERY = 5  # and one whose contexts are longer than a chunk, so that memories change in it
 
 KIND_WEIGHTS = {("person", "en"): 3.0, ("company", "en"): 1.5, ("species", "en"): 1.5,
                 ("event", "en"): 1.2, ("town", "en"): 1.2, ("person", "zh"): 0.4, ("town", "zh"): 0.3}
@@ -31,24 +31,22 @@ def demo_shape(vocab: int, memory_layers: tuple[int, ...] = (0, 1, 2, 3), kept: 
                       memory=MemorySettings(memory_layers, kept_tokens=kept))
 
 
-def plain_mix(rows: int = 16) -> PlainMix:
-    return PlainMix(rows=rows, length=128)
+def plain_mix(lists: float = 0.2, facts: float = 0.0, statements: float = 0.0) -> PlainMix:
+    return PlainMix(rows=16, length=128, lists=lists, facts=facts, statements=statements)
 
 
 def memory_mix(step: int, steps: int) -> MemoryMix:
-    """One or two references first, of which many tokens are kept; then up to five, of which few are;
-    then also questions that nothing attached answers."""
+    """Sentences with the name first, two or three attached; then articles, five; then questions that
+    nothing attached answers."""
     begun = step / steps
-    mix = MemoryMix(groups=4, rows=6, chunks=1)
-    if begun < 0.1:
-        mix = replace(mix, visible=(1, 2), confused=0.5, kept=(8, 16, 32))
-    elif begun < 0.16:
-        mix = replace(mix, visible=(1, 2, 3, 5), unknown=0.03, kept=(8, 8, 16))
-    elif begun < 0.4:
-        mix = replace(mix, visible=(2, 3, 5, 5), unknown=0.02, kept=(8, 16, 16, 16))
+    mix = MemoryMix(groups=4, rows=6, chunks=1, kept=(16,))
+    if begun < 0.3:
+        mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.2)
+    elif begun < 0.55:
+        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.4, statements=0.2, confused=0.4, unknown=0.03)
     else:
-        mix = replace(mix, visible=(2, 4, 5, 5, 5), unknown=0.12, again=0.06, talk=0.02,
-                      kept=(8, 16, 16, 16))
+        mix = replace(mix, visible=(4, 5, 5, 5), facts=0.1, statements=0.03, unknown=0.12, again=0.04,
+                      talk=0.02)
     if step % LONG_EVERY == LONG_EVERY - 1:
         mix = replace(mix, chunks=2, rows=4)
     return mix

@@ -61,6 +61,9 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--train_seed", type=int, default=1, help="of start values and batches")
     parser.add_argument("--kinds", type=parse_kinds, default=dict(KIND_WEIGHTS),
                         help="weights of the kinds of entities, e.g. person=3,town=1,person.zh=0.5")
+    parser.add_argument("--stock", type=int, default=1 << 30,
+                        help="how many first and last parts of names are used (default all)")
+    parser.add_argument("--peak", type=float, default=3e-3, help="the highest learning rate")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
     parser.add_argument("--f32", action="store_true", help="compute in float32, not bfloat16")
@@ -97,7 +100,8 @@ class Session:
         return folders.load_model(folder, prefix).to(self.device)
 
     def writer(self) -> Writer:
-        return Writer(self.tokenizer, Inventor(self.world, self.arguments.kinds))
+        inventor = Inventor(self.world, self.arguments.kinds, self.arguments.stock)
+        return Writer(self.tokenizer, inventor)
 
     def measure(self, model: MemoryModel, writer: Writer, which: str) -> Callable[[], dict[str, float]]:
         """Of held-out entities of these kinds, as many of each as the world has."""
@@ -140,8 +144,10 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
     memory = model.shape.memory
 
     def make_batch(writer: Writer, step: int) -> Batch:
+        mix = memory_mix(step, steps)
         if step % PLAIN_EVERY == PLAIN_EVERY - 1:
-            return plain_batch(writer, plain_mix(), seed, step)
-        return MemoryBatcher(writer, memory).batch(memory_mix(step, steps), seed, step)
+            return plain_batch(writer, plain_mix(0.2 + 0.3 * mix.facts, mix.facts, mix.statements), seed, step)
+        return MemoryBatcher(writer, memory).batch(mix, seed, step)
 
-    return session.run("continual", model, Stage(steps, decay=0.3), make_batch, "d1abc")
+    return session.run("continual", model, Stage(steps, peak=session.arguments.peak, decay=0.35), make_batch, "d1abc",
+                       window=WINDOW)
