@@ -94,13 +94,20 @@ absl::StatusOr<DeviceMemories<T>> DeviceMemories<T>::Create(const MemoriesShape&
 
 template <typename T>
 void DeviceMemories<T>::SetPrefix(Stream& stream, const KvCache<T>& cache) {
-  const int64_t head = int64_t{shape_.prefix_tokens} * shape_.record.head_dim;
+  const KvShape& kv = cache.shape();
   T* to = prefix_;
   for (int layer = 0; layer < shape_.model_layers; ++layer) {
     const PagedLayer<T> from = cache.layer(layer);
     for (const T* half : {from.keys, from.values}) {
-      for (int kv_head = 0; kv_head < shape_.record.kv_heads; ++kv_head, to += head) {
-        stream.CopyOnDevice(to, half + kv_head * cache.shape().head_elements(), head * sizeof(T));
+      for (int kv_head = 0; kv_head < kv.kv_heads; ++kv_head) {
+        for (int token = 0; token < shape_.prefix_tokens; token += kv.block_tokens) {
+          const int64_t block = token / kv.block_tokens;
+          const int64_t elements =
+              int64_t{std::min(kv.block_tokens, shape_.prefix_tokens - token)} * kv.head_dim;
+          stream.CopyOnDevice(to, half + block * kv.block_elements() + kv_head * kv.head_elements(),
+                              elements * sizeof(T));
+          to += elements;
+        }
       }
     }
   }

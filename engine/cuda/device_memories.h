@@ -41,7 +41,7 @@ class DeviceMemories {
   static int64_t PinnedBytes(const MemoriesShape& shape);
   static absl::StatusOr<DeviceMemories> Create(const MemoriesShape& shape);
 
-  // The prefix's keys and values, from block 0 of a cache whose blocks hold at least prefix_tokens.
+  // The prefix's keys and values, from the first blocks of a cache.
   void SetPrefix(Stream& stream, const KvCache<T>& cache);
 
   // Overwrites a slot with a memory of the record's shape, which is copied from before Fill

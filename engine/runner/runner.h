@@ -46,6 +46,8 @@ struct RunnerMemoryInfo {
 
 struct RunnerInfo {
   std::string device;  // for people: "cpu, 2 threads, avx512_bf16, bf16 weights"
+  // For people too: what memory of the device went to; empty: nothing to say.
+  std::string memory_plan;
   int vocab = 0;
   int max_context = 0;  // tokens of one sequence, prompt and answer together
   int kv_block_tokens = 0;

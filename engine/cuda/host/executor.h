@@ -42,6 +42,9 @@ void Enqueue(Stream& stream, std::function<void()> operation);
 enum class StreamOrder : uint8_t { kEager, kLazy };
 void SetStreamOrder(StreamOrder order);
 
+// Buffers that this thread has allocated so far.
+int64_t BufferAllocations();
+
 // Of the thread that runs now. Valid inside RunKernel.
 struct ThreadContext {
   Index3 thread;

@@ -18,6 +18,7 @@ constexpr size_t kAlignment = 256;  // as cudaMalloc's
 
 // Thread-local: tests that run side by side in one process do not meet.
 thread_local host::StreamOrder stream_order = host::StreamOrder::kEager;
+thread_local int64_t buffer_allocations = 0;
 
 }  // namespace
 
@@ -61,6 +62,7 @@ absl::StatusOr<Buffer> Buffer::Allocate(Kind kind, int64_t bytes) {
   buffer.kind_ = kind;
   buffer.bytes_ = bytes;
   if (bytes == 0) return buffer;
+  ++buffer_allocations;
   const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   buffer.data_ = std::aligned_alloc(kAlignment, rounded);
   if (buffer.data_ == nullptr) return absl::ResourceExhaustedError("out of memory");
@@ -141,11 +143,14 @@ void Graph::Launch(Stream& stream) {
   for (const std::function<void()>& operation : native_->operations) stream.native().Add(operation);
 }
 
+absl::StatusOr<std::string> DeviceName() { return std::string("kernels on the host"); }
+
 absl::StatusOr<int64_t> FreeDeviceBytes() { return std::numeric_limits<int64_t>::max(); }
 
 void host::Enqueue(Stream& stream, std::function<void()> operation) {
   stream.native().Add(std::move(operation));
 }
+int64_t host::BufferAllocations() { return buffer_allocations; }
 void host::SetStreamOrder(StreamOrder order) { stream_order = order; }
 
 }  // namespace memory3::cuda

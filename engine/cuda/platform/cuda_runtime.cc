@@ -1,6 +1,7 @@
 // The runtime seam on CUDA.
 #include <cuda_runtime_api.h>
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -164,6 +165,15 @@ absl::StatusOr<Graph> Graph::Capture(Stream& stream, absl::FunctionRef<void()> b
 void Graph::Launch(Stream& stream) {
   stream.native().Keep(cudaGraphLaunch(native_->graph, stream.native().stream),
                        "launching a graph");
+}
+
+absl::StatusOr<std::string> DeviceName() {
+  int device = 0;
+  cudaDeviceProp properties;
+  M3_RETURN_IF_ERROR(ToStatus(cudaGetDevice(&device), "asking for the device"));
+  M3_RETURN_IF_ERROR(
+      ToStatus(cudaGetDeviceProperties(&properties, device), "reading device properties"));
+  return std::string(properties.name);
 }
 
 absl::StatusOr<int64_t> FreeDeviceBytes() {

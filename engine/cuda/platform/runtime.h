@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -126,6 +127,9 @@ class Graph {
   explicit Graph(std::unique_ptr<Native> native);
   std::unique_ptr<Native> native_;
 };
+
+// "NVIDIA H100 80GB HBM3".
+absl::StatusOr<std::string> DeviceName();
 
 // Bytes of device memory that can still be allocated.
 absl::StatusOr<int64_t> FreeDeviceBytes();

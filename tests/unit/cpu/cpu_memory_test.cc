@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/unit/cpu/cpu_runner_bench.h"
+#include "tests/unit/runner/memory_scene.h"
 #include "tests/unit/runner/random_model.h"
 
 namespace memory3 {
@@ -16,25 +17,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int kReferences = 6;
-constexpr int kChunkTokens = 13;
-constexpr int kChunks = (RunnerBench::kTokens + kChunkTokens - 1) / kChunkTokens;
-constexpr int kSlots = 12;
+constexpr int kReferences = MemoryScene::kReferences;
+constexpr int kChunkTokens = MemoryScene::kChunkTokens;
+constexpr int kChunks = MemoryScene::kChunks;
+constexpr int kSlots = MemoryScene::kSlots;
 
-ModelConfig Shape(int heads, int kv_heads, int head_dim) {
-  ModelConfig config;
-  config.hidden = 40;
-  config.layers = 4;
-  config.heads = heads;
-  config.kv_heads = kv_heads;
-  config.head_dim = head_dim;
-  config.mlp = 48;
-  config.vocab = 101;
-  config.max_context = 160;
-  return config;
+std::vector<ModelConfig> Shapes() {
+  return {MemorySceneConfig(3, 3, 6), MemorySceneConfig(8, 1, 10), MemorySceneConfig(6, 2, 16)};
 }
-
-std::vector<ModelConfig> Shapes() { return {Shape(3, 3, 6), Shape(8, 1, 10), Shape(6, 2, 16)}; }
 
 std::vector<CpuIsa> SupportedIsas() {
   std::vector<CpuIsa> isas;
@@ -46,93 +36,8 @@ std::vector<CpuIsa> SupportedIsas() {
 
 CpuRunnerOptions Options() {
   CpuRunnerOptions options;
-  RunnerMemoryOptions& memory = options.memory.emplace();
-  memory.config.layers = {0, 2};
-  memory.config.reference_tokens = 40;
-  memory.config.kept_tokens = 5;
-  memory.config.memories_per_chunk = 4;
-  memory.config.chunk_tokens = kChunkTokens;
-  memory.prefix_ids = {1, 17, 30};
-  memory.slots = kSlots;
+  options.memory = MemorySceneOptions();
   return options;
-}
-
-std::vector<std::vector<int32_t>> RandomReferences(std::mt19937& random) {
-  std::vector<std::vector<int32_t>> references;
-  for (int i = 0; i < kReferences; ++i) {
-    // The second one is shorter than what a memory keeps.
-    references.emplace_back(i == 1 ? 3 : 1 + random() % 40);
-    for (int32_t& token : references.back()) token = static_cast<int32_t>(random() % 101);
-  }
-  return references;
-}
-
-std::vector<std::shared_ptr<const MemoryTensor>> Encode(
-    Runner& runner, const std::vector<std::vector<int32_t>>& references) {
-  std::vector<std::shared_ptr<const MemoryTensor>> memories;
-  const std::vector<absl::Span<const int32_t>> spans(references.begin(), references.end());
-  const absl::Status status = runner.EncodeReferences(spans, &memories);
-  EXPECT_TRUE(status.ok()) << status;
-  return memories;
-}
-
-std::vector<std::vector<int>> RandomSets(std::mt19937& random) {
-  std::vector<std::vector<int>> sets(kChunks);
-  for (std::vector<int>& set : sets) {
-    for (int reference = 0; reference < kReferences; ++reference) set.push_back(reference);
-    std::shuffle(set.begin(), set.end(), random);
-    set.resize(random() % 5);  // none to all four
-  }
-  return sets;
-}
-
-// Slots of the memories of `sets` when reference r lies in slot_of[r].
-std::vector<std::vector<MemorySlot>> InSlots(const std::vector<std::vector<int>>& sets,
-                                             const std::vector<MemorySlot>& slot_of) {
-  std::vector<std::vector<MemorySlot>> slots;
-  for (const std::vector<int>& set : sets) {
-    slots.emplace_back();
-    for (const int reference : set) slots.back().push_back(slot_of[reference]);
-  }
-  return slots;
-}
-
-struct Scene {
-  explicit Scene(std::mt19937& random) : references(RandomReferences(random)) {
-    // The last sequence is a plain decoder.
-    for (int s = 0; s + 1 < RunnerBench::kSequences; ++s) sets.push_back(RandomSets(random));
-  }
-  // Encodes the references, as many at once as `batch`, and shows them to the sequences.
-  void SetUp(RunnerBench& bench, size_t batch, const std::vector<MemorySlot>& slot_of) const {
-    for (size_t begin = 0; begin < references.size(); begin += batch) {
-      const size_t end = std::min(begin + batch, references.size());
-      const auto memories = Encode(bench.runner(), std::vector<std::vector<int32_t>>(
-                                                       &references[begin], &references[0] + end));
-      for (size_t i = begin; i < end; ++i) {
-        EXPECT_TRUE(bench.runner().FillSlot(slot_of[i], memories[i - begin]).ok());
-      }
-    }
-    for (size_t s = 0; s < sets.size(); ++s) bench.UseMemory(s, InSlots(sets[s], slot_of));
-  }
-
-  std::vector<std::vector<int32_t>> references;
-  std::vector<std::vector<std::vector<int>>> sets;  // (sequence, chunk)
-};
-
-void RunInPieces(RunnerBench& bench, std::mt19937& random) {
-  int done[RunnerBench::kSequences] = {};
-  while (*std::min_element(std::begin(done), std::end(done)) < RunnerBench::kTokens) {
-    std::vector<RunnerPiece> pieces;
-    for (int s = 0; s < RunnerBench::kSequences; ++s) {
-      const int left = RunnerBench::kTokens - done[s];
-      if (left == 0 || random() % 3 == 0) continue;
-      const int count = random() % 2 ? 1 : 1 + static_cast<int>(random() % left);
-      pieces.push_back({s, done[s], count});
-      done[s] += count;
-    }
-    std::shuffle(pieces.begin(), pieces.end(), random);
-    if (!pieces.empty()) bench.Step(pieces);
-  }
 }
 
 TEST(CpuMemoryTest, BitsDependOnTheSequenceAndItsMemoriesAlone) {
@@ -141,7 +46,7 @@ TEST(CpuMemoryTest, BitsDependOnTheSequenceAndItsMemoriesAlone) {
   std::mt19937 random(seed);
   for (const ModelConfig& config : Shapes()) {
     const RandomModel model = MakeRandomModel(config, seed);
-    const Scene scene(random);
+    const MemoryScene scene(random);
     for (const CpuIsa isa : SupportedIsas()) {
       CpuRunnerOptions options = Options();
       options.isa = isa;
@@ -158,7 +63,7 @@ TEST(CpuMemoryTest, BitsDependOnTheSequenceAndItsMemoriesAlone) {
       // Slots that held other memories before.
       scene.SetUp(mixed, kReferences, {3, 4, 5, 6, 7, 8});
       scene.SetUp(mixed, 2, {11, 4, 8, 3, 0, 7});
-      RunInPieces(mixed, random);
+      RunInPieces(mixed, random, options.max_batch_rows);
       EXPECT_EQ(alone.all_logits(), mixed.all_logits())
           << NameOf(isa) << " heads " << config.heads << " of " << config.kv_heads;
     }
@@ -176,12 +81,12 @@ TEST(CpuMemoryTest, AMemorysBitsDoNotDependOnItsBatch) {
       options.memory->dtype = dtype;
       options.threads = 1 + random() % 3;
       CpuRunnerBench bench(MakeRandomModel(Shapes()[random() % 3], seed), options, 1);
-      std::vector<std::vector<int32_t>> references = RandomReferences(random);
-      const auto together = Encode(bench.runner(), references);
+      std::vector<std::vector<int32_t>> references = MemoryScene(random).references;
+      const auto together = EncodeAll(bench.runner(), references);
       ASSERT_EQ(together.size(), references.size());
       bench.Step({{0, 0, 50}});  // must leave nothing behind
       for (size_t i = 0; i < references.size(); ++i) {
-        const auto alone = Encode(bench.runner(), {references[i]});
+        const auto alone = EncodeAll(bench.runner(), {references[i]});
         ASSERT_EQ(alone.size(), 1u);
         EXPECT_EQ(alone[0]->bytes, together[i]->bytes) << "reference " << i;
         EXPECT_EQ(alone[0]->kept, together[i]->kept);
@@ -204,10 +109,10 @@ float Difference(const RunnerBench& a, const RunnerBench& b, int first, int end)
 TEST(CpuMemoryTest, RowsSeeTheMemoriesOfTheirOwnChunk) {
   std::mt19937 random(7);
   const RandomModel model = MakeRandomModel(Shapes()[2], 7);
-  const auto references = RandomReferences(random);
+  const auto references = MemoryScene(random).references;
   const auto run = [&](const std::vector<std::vector<MemorySlot>>& sets) {
     CpuRunnerBench bench(model, Options(), 1);
-    const auto memories = Encode(bench.runner(), references);
+    const auto memories = EncodeAll(bench.runner(), references);
     for (int i = 0; i < kReferences; ++i) {
       EXPECT_TRUE(bench.runner().FillSlot(i, memories[i]).ok());
     }
@@ -268,8 +173,8 @@ TEST(CpuMemoryTest, RefusesReferencesThatCannotBeEncoded) {
   expect("token 101", {{5, 101}});
   expect("token -1", {{-1}});
   expect("at most", std::vector<std::vector<int32_t>>(most + 1, {5}));
-  EXPECT_TRUE(Encode(bench.runner(), {}).empty());
-  EXPECT_EQ(Encode(bench.runner(), std::vector<std::vector<int32_t>>(most, {5})).size(),
+  EXPECT_TRUE(EncodeAll(bench.runner(), {}).empty());
+  EXPECT_EQ(EncodeAll(bench.runner(), std::vector<std::vector<int32_t>>(most, {5})).size(),
             static_cast<size_t>(most));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/unit/cpu/cpu_runner_bench.h"
+#include "tests/unit/runner/memory_scene.h"
 #include "tests/unit/runner/naive_llama.h"
 #include "tests/unit/runner/random_model.h"
 
@@ -89,25 +90,6 @@ TEST(CpuRunnerTest, MatchesTheNaiveDecoder) {
             << "shape " << number << " " << NameOf(isa) << " " << NameOf(dtype) << " seed " << seed;
       }
     }
-  }
-}
-
-// Random pieces of random sequences per step until all are done.
-void RunInPieces(RunnerBench& bench, std::mt19937& random, int max_rows) {
-  int done[RunnerBench::kSequences] = {};
-  while (*std::min_element(std::begin(done), std::end(done)) < RunnerBench::kTokens) {
-    std::vector<RunnerPiece> pieces;
-    int rows = 0;
-    for (int s = 0; s < RunnerBench::kSequences; ++s) {
-      const int left = std::min(RunnerBench::kTokens - done[s], max_rows - rows);
-      if (left == 0 || random() % 3 == 0) continue;
-      const int count = random() % 2 ? 1 : 1 + static_cast<int>(random() % left);
-      pieces.push_back({s, done[s], count});
-      done[s] += count;
-      rows += count;
-    }
-    std::shuffle(pieces.begin(), pieces.end(), random);
-    if (!pieces.empty()) bench.Step(pieces);
   }
 }
 

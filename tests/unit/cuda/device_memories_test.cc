@@ -113,12 +113,13 @@ TEST_P(DeviceMemoriesTest, RecordsOfTheOtherTypeAreConverted) {
   RunSteps<BFloat16>(DType::kF32);
 }
 
-TEST_P(DeviceMemoriesTest, ThePrefixOfEveryLayerIsCutOutOfItsBlock) {
-  const MemoriesShape shape = Shape(DType::kF32);
+TEST_P(DeviceMemoriesTest, ThePrefixOfEveryLayerIsCutOutOfItsBlocks) {
+  MemoriesShape shape = Shape(DType::kF32);
+  shape.prefix_tokens = 37;
   auto memories = DeviceMemories<float>::Create(shape);
   ASSERT_TRUE(memories.ok());
   const KvShape kv = {shape.model_layers, shape.record.kv_heads, shape.record.head_dim, 16};
-  auto cache = KvCache<float>::Create(kv, 1);
+  auto cache = KvCache<float>::Create(kv, 3);
   ASSERT_TRUE(cache.ok());
   std::vector<float> values(cache->bytes() / sizeof(float));
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
@@ -128,9 +129,11 @@ TEST_P(DeviceMemoriesTest, ThePrefixOfEveryLayerIsCutOutOfItsBlock) {
   ASSERT_TRUE(stream.Synchronize().ok());
   for (int layer = 0; layer < shape.model_layers; ++layer) {
     for (int head = 0; head < shape.record.kv_heads; ++head) {
-      for (int i = 0; i < shape.prefix_tokens * shape.record.head_dim; ++i) {
-        const int64_t at = head * shape.prefix_tokens * shape.record.head_dim + i;
-        const int64_t from = head * kv.head_elements() + i;
+      for (int i = 0; i < shape.prefix_tokens * kv.head_dim; ++i) {
+        const int token = i / kv.head_dim;
+        const int64_t at = int64_t{head} * shape.prefix_tokens * kv.head_dim + i;
+        const int64_t from = token / 16 * kv.block_elements() + head * kv.head_elements() +
+                             token % 16 * kv.head_dim + i % kv.head_dim;
         EXPECT_EQ(memories->layer(layer).prefix_keys[at], cache->layer(layer).keys[from]);
         EXPECT_EQ(memories->layer(layer).prefix_values[at], cache->layer(layer).values[from]);
       }
