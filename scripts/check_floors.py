@@ -28,7 +28,8 @@ GENERATION = {"engine/generation.h", "engine/memory/memory_id.h", "engine/memory
 SCHEDULER = SAMPLING | MEMORY | GENERATION | {"engine/sched/"}
 # What programs outside the engine may see of it.
 PUBLIC_ENGINE = MEMORY | {"engine/engine.h", "engine/generation.h", "engine/sampling/sampler.h",
-                          "engine/cpu/cpu_runner.h", "engine/cpu/matmul.h", "engine/cuda/device.h"}
+                          "engine/device_runner.h", "engine/cpu/matmul.h", "engine/cuda/device.h",
+                          "engine/cuda/device_ceiling.h"}
 ALLOWED = {
     "engine/base/": BASE,
     "engine/text/": TEXT,
@@ -38,6 +39,10 @@ ALLOWED = {
     "engine/generation.h": RUNNER | GENERATION,
     "engine/generation.cc": RUNNER | GENERATION,
     "engine/generation_stream.cc": RUNNER | GENERATION,
+    # The only place that knows of both kinds of runners.
+    "engine/device_runner.h": RUNNER,
+    "engine/device_runner.cc": RUNNER | {"engine/device_runner.h", "engine/cpu/cpu_runner.h",
+                                         "engine/cuda/cuda_runner.h"},
     "engine/cpu/": SAMPLING | {"engine/cpu/"},
     "engine/cuda/": SAMPLING | {"engine/cuda/"},
     "engine/memory/bank/": BANK,

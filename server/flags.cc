@@ -25,10 +25,18 @@ ABSL_FLAG(std::string, metrics_address, "127.0.0.1:9464",
           "host:port of /metrics, /healthz and /readyz over HTTP; empty turns them off");
 ABSL_FLAG(std::string, port_file, "",
           "file that gets the number of the gRPC port once it is bound");
-ABSL_FLAG(std::string, device, "auto", "cpu, or auto, which takes the best device of this build");
+ABSL_FLAG(std::string, device, "auto",
+          "cpu, cuda (does not start where there is none), or auto: cuda where it can be had");
+ABSL_FLAG(
+    double, device_memory_fraction, 0.9,
+    "cuda: share of the device memory free at start that may be used; what weights, slots and "
+    "workspaces leave of it is KV cache unless --kv_cache_bytes is given");
+ABSL_FLAG(bool, batch_invariant, false,
+          "cuda: the bits of an answer do not depend on what else runs; prompts cost one pass over "
+          "the weights for every 64 tokens (docs/tuning.md). The cpu always is");
 ABSL_FLAG(std::string, dtype, "bf16",
           "weights and KV cache: bf16, or f32 (twice the memory, half the speed)");
-ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core the process may use");
+ABSL_FLAG(int, threads, 0, "compute threads of the cpu; 0: one for each core the process may use");
 ABSL_FLAG(int, max_sequences, 64, "sequences that run at once");
 ABSL_FLAG(int, max_batch_tokens, 256,
           "rows of one step: decoding sequences first, then prompt tokens");
@@ -36,7 +44,7 @@ ABSL_FLAG(int, max_context, 0,
           "tokens of one sequence, prompt and answer together; 0: the model's own limit");
 ABSL_FLAG(ByteSize, kv_cache_bytes, ByteSize{},
           "memory of the KV cache (512MiB, 2GiB ...); 0: for --max_sequences whole contexts, at "
-          "most 2 GiB");
+          "most 2 GiB on the cpu, what is left on cuda");
 ABSL_FLAG(int, max_queued_requests, 256,
           "requests that wait for a place; more are refused at once");
 ABSL_FLAG(int64_t, max_queued_prompt_tokens, 1 << 20,
@@ -115,10 +123,13 @@ absl::Status ReadModelFlags(ServerOptions* options) {
   options->model_dir = absl::GetFlag(FLAGS_model_dir);
   if (options->model_dir.empty()) return FlagError("model_dir", "missing; see --help");
   options->model_names = SplitList(absl::GetFlag(FLAGS_served_model_name));
-  const std::string device = absl::GetFlag(FLAGS_device);
-  if (device == "cuda") return FlagError("device", "this build has no CUDA runner; use cpu");
-  if (device != "cpu" && device != "auto")
-    return FlagError("device", absl::StrCat("'", device, "' is not cpu or auto"));
+  M3_ASSIGN_OR_RETURN(options->device, ParseDevice(absl::GetFlag(FLAGS_device)));
+  options->device_memory_fraction = absl::GetFlag(FLAGS_device_memory_fraction);
+  if (!(options->device_memory_fraction > 0 && options->device_memory_fraction <= 1)) {
+    return FlagError("device_memory_fraction",
+                     absl::StrCat("must be in (0, 1], got ", options->device_memory_fraction));
+  }
+  options->batch_invariant = absl::GetFlag(FLAGS_batch_invariant);
   const std::string dtype = absl::GetFlag(FLAGS_dtype);
   if (dtype != "bf16" && dtype != "f32")
     return FlagError("dtype", absl::StrCat("'", dtype, "' is not bf16 or f32"));

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/cpu_runner.h"
+#include "engine/device_runner.h"
 #include "engine/memory/reference_prefix.h"
 #include "engine/model/fingerprint.h"
 #include "engine/model/memory_config.h"
@@ -53,13 +53,16 @@ absl::StatusOr<RunnerMemoryOptions> RunnerMemory(const ServerOptions& options,
 // Also opens the bank, whose fingerprint needs the weights.
 absl::StatusOr<std::unique_ptr<Runner>> LoadRunner(const ServerOptions& options,
                                                    ServedModel& model) {
-  CpuRunnerOptions runner = {
+  DeviceRunnerOptions runner = {
+      .device = options.device,
       .dtype = options.dtype,
-      .threads = options.threads,
       .max_sequences = options.max_sequences,
       .max_batch_rows = std::max(options.max_batch_tokens, options.max_sequences),
       .max_context = options.max_context,
-      .kv_cache_bytes = options.kv_cache_bytes};
+      .kv_cache_bytes = options.kv_cache_bytes,
+      .threads = options.threads,
+      .memory_fraction = options.device_memory_fraction,
+      .batch_invariant = options.batch_invariant};
   M3_ASSIGN_OR_RETURN(const ModelWeights weights,
                       ModelWeights::Open(options.model_dir, model.config));
   model.parameters = weights.parameters();
@@ -76,7 +79,7 @@ absl::StatusOr<std::unique_ptr<Runner>> LoadRunner(const ServerOptions& options,
                             .reference_tokens = config.reference_tokens,
                             .tokenizer = model.tokenizer.get()}));
   }
-  return CreateCpuRunner(model.config, weights, runner);
+  return CreateDeviceRunner(model.config, weights, runner);
 }
 
 // What requests are checked against.

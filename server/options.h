@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/grpc_limits.h"
 #include "common/log.h"
+#include "engine/device_runner.h"
 #include "engine/generation.h"
 #include "engine/memory/reader_options.h"
 #include "engine/model/safetensors.h"
@@ -44,6 +45,9 @@ struct ServerOptions {
   std::string metrics_address = "127.0.0.1:9464";  // empty: off
   std::filesystem::path port_file;                 // gets the gRPC port once bound; empty: none
 
+  Device device = Device::kAuto;
+  double device_memory_fraction = 0.9;
+  bool batch_invariant = false;
   DType dtype = DType::kBF16;
   int threads = 0;  // 0: one per usable core
   int max_sequences = 64;

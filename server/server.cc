@@ -181,6 +181,7 @@ class Server::Impl {
                         {"grpc_port", grpc_port_},
                         {"metrics_port", metrics_port()},
                         {"load_s", absl::ToDoubleSeconds(load_time)}});
+    if (!info.memory_plan.empty()) log_.Info("device memory", {{"plan", info.memory_plan}});
     if (model_->memory != nullptr) LogMemory(*model_->memory);
   }
 

@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/string_views.h"
-#include "engine/cpu/cpu_runner.h"
+#include "engine/device_runner.h"
 #include "engine/memory/bank_builder.h"
 #include "engine/memory/reference_prefix.h"
 #include "engine/model/fingerprint.h"
@@ -44,8 +44,10 @@ ABSL_FLAG(bool, restart, false,
           "build: throw away an unfinished build of other inputs or options.");
 ABSL_FLAG(std::string, memory_config, "",
           "build: JSON object that overrides config.json's memory3, e.g. '{\"kept_tokens\": 16}'.");
+ABSL_FLAG(std::string, device, "auto",
+          "build: where references are encoded: cpu, cuda, or auto: cuda where it can be had.");
 ABSL_FLAG(std::string, dtype, "bf16", "build: weights while encoding: bf16 as served, or f32.");
-ABSL_FLAG(int, threads, 0, "build: compute threads; 0: one per core.");
+ABSL_FLAG(int, threads, 0, "build: compute threads of the CPU; 0: one per core.");
 ABSL_FLAG(std::string, embedder, "lexical", "build: lexical, or transformer with --embedder_dir.");
 ABSL_FLAG(int, embedder_dimensions, 1024, "build: of the lexical embedder's vectors.");
 ABSL_DECLARE_FLAG(std::string, embedder_dir);
@@ -117,7 +119,8 @@ struct Encoder {
 
 absl::StatusOr<Encoder> LoadEncoder(const std::string& folder) {
   Encoder encoder;
-  CpuRunnerOptions options;
+  DeviceRunnerOptions options;
+  M3_ASSIGN_OR_RETURN(options.device, ParseDevice(absl::GetFlag(FLAGS_device)));
   M3_ASSIGN_OR_RETURN(options.dtype, DTypeFromFlag());
   M3_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(folder));
   RunnerMemoryOptions memory;
@@ -133,7 +136,7 @@ absl::StatusOr<Encoder> LoadEncoder(const std::string& folder) {
   options.max_sequences = 1;
   options.kv_cache_bytes = int64_t{16} << 20;
   options.memory = std::move(memory);
-  M3_ASSIGN_OR_RETURN(encoder.runner, CreateCpuRunner(config, weights, options));
+  M3_ASSIGN_OR_RETURN(encoder.runner, CreateDeviceRunner(config, weights, options));
   return encoder;
 }
 

@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/status_macros.h"
+#include "engine/cuda/device_ceiling.h"
+#include "engine/device_runner.h"
 #include "engine/engine.h"
 #include "tools/bench_commands.h"
 #include "tools/bench_flags.h"
@@ -42,6 +44,27 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
+// What the runner's device can do, measured when asked.
+class Yardstick {
+ public:
+  explicit Yardstick(Device device) : device_(device) {
+    if (device == Device::kCpu) read_.emplace(absl::GetFlag(FLAGS_threads));
+  }
+  absl::StatusOr<MachineCeiling> Ceiling() const {
+    if (device_ == Device::kCpu) return MeasureMachineCeiling(absl::GetFlag(FLAGS_threads));
+    M3_ASSIGN_OR_RETURN(const DeviceCeiling ceiling, MeasureDeviceCeiling());
+    return MachineCeiling{ceiling.bytes_per_second, ceiling.bf16_flops_per_second};
+  }
+  // Of memory, at this moment. A device has no neighbours: what it can do is what it does.
+  double ReadBytesPerSecond(const MachineCeiling& ceiling) {
+    return read_.has_value() ? read_->BytesPerSecond(kReadTime) : ceiling.read_bytes_per_second;
+  }
+
+ private:
+  const Device device_;
+  std::optional<SustainedRead> read_;
+};
+
 struct Measured {
   LoadSummary summary;
   std::optional<double> roofline_share;
@@ -50,7 +73,7 @@ struct Measured {
 
 // Every run stands between two looks at what memory gives at that moment, and is compared with
 // them: on a machine with neighbours the bandwidth of one minute says little about the next.
-Measured Measure(Engine& engine, int batch, SustainedRead& read) {
+Measured Measure(Engine& engine, int batch, const MachineCeiling& ceiling, Yardstick& yardstick) {
   const int prompt = absl::GetFlag(FLAGS_prompt);
   const int generate = absl::GetFlag(FLAGS_generate);
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
@@ -58,11 +81,11 @@ Measured Measure(Engine& engine, int batch, SustainedRead& read) {
   std::vector<double> shares;
   std::vector<double> bandwidths;
   Measured measured;
-  double before = read.BytesPerSecond(kReadTime);
+  double before = yardstick.ReadBytesPerSecond(ceiling);
   measured.summary = MedianRun([&] {
     std::vector<RequestSample> samples =
         RunEngineLoad(engine, UniformWorkload(batch, prompt, generate), seed);
-    const double after = read.BytesPerSecond(kReadTime);
+    const double after = yardstick.ReadBytesPerSecond(ceiling);
     bandwidths.push_back((before + after) / 2);
     before = after;
     const LoadSummary run = Summarize(samples);
@@ -140,12 +163,15 @@ absl::Status BenchEngine(BenchReport* report) {
   M3_ASSIGN_OR_RETURN(BenchSubject subject, LoadBenchSubject(sequences, context, 0));
   M3_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                       StartBenchEngine(subject, sequences, context, std::nullopt));
-  MachineCeiling ceiling = MeasureMachineCeiling(absl::GetFlag(FLAGS_threads));
-  SustainedRead read(absl::GetFlag(FLAGS_threads));
+  Yardstick yardstick(subject.device);
+  M3_ASSIGN_OR_RETURN(MachineCeiling ceiling, yardstick.Ceiling());
   std::vector<Measured> measured;
-  for (const int batch : batches) measured.push_back(Measure(*engine, batch, read));
+  for (const int batch : batches) {
+    measured.push_back(Measure(*engine, batch, ceiling, yardstick));
+  }
   // What the machine reached at either end is what it can do; noise only takes away.
-  ceiling = BetterOf(ceiling, MeasureMachineCeiling(absl::GetFlag(FLAGS_threads)));
+  M3_ASSIGN_OR_RETURN(const MachineCeiling after, yardstick.Ceiling());
+  ceiling = BetterOf(ceiling, after);
   AddNotes(subject, engine->runner_info(), ceiling, report);
 
   std::vector<std::string> columns = {"batch"};

@@ -7,7 +7,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/cpu_runner.h"
+#include "engine/device_runner.h"
 #include "engine/memory/reference_prefix.h"
 #include "engine/model/weights.h"
 #include "tools/model_cost.h"
@@ -18,8 +18,11 @@ ABSL_FLAG(
     "memory: JSON object that overrides config.json's memory3, e.g. '{\"kept_tokens\": 128}'.");
 ABSL_FLAG(std::vector<std::string>, batch, std::vector<std::string>({"1", "8", "16"}),
           "Numbers of sequences that run together; a row for each.");
+ABSL_FLAG(std::string, device, "auto", "cpu, cuda, or auto: cuda where it can be had.");
+ABSL_FLAG(bool, batch_invariant, false,
+          "cuda: bits of a sequence do not depend on its batch (docs/tuning.md).");
 ABSL_FLAG(std::string, dtype, "bf16", "Weights and KV cache: bf16 or f32.");
-ABSL_FLAG(int, threads, 0, "Compute threads; 0: one per core.");
+ABSL_FLAG(int, threads, 0, "Compute threads of the CPU; 0: one per core.");
 ABSL_FLAG(int, max_batch_tokens, 256, "Rows of one step: decoding sequences and prompt pieces.");
 
 namespace memory3 {
@@ -33,16 +36,17 @@ absl::StatusOr<DType> DTypeFromFlag() {
       absl::StrCat("--dtype: must be bf16 or f32, got \"", name, "\""));
 }
 
-CpuRunnerOptions RunnerOptions(const BenchSubject& subject, int sequences, int context) {
-  CpuRunnerOptions options;
+DeviceRunnerOptions RunnerOptions(const BenchSubject& subject, int sequences, int context) {
+  DeviceRunnerOptions options;
   options.dtype = subject.dtype;
   options.threads = absl::GetFlag(FLAGS_threads);
   options.max_sequences = sequences;
   options.max_context = context;
   options.max_batch_rows = std::max(absl::GetFlag(FLAGS_max_batch_tokens), sequences);
-  const int64_t blocks = (context + options.kv_block_tokens - 1) / options.kv_block_tokens;
-  options.kv_cache_bytes = sequences * blocks * options.kv_block_tokens *
-                           KvBytesPerToken(subject.config, SizeOf(subject.dtype));
+  constexpr int kBlockTokens = 16;  // of the runners, unless told otherwise
+  const int64_t blocks = (context + kBlockTokens - 1) / kBlockTokens;
+  options.kv_cache_bytes =
+      sequences * blocks * kBlockTokens * KvBytesPerToken(subject.config, SizeOf(subject.dtype));
   return options;
 }
 
@@ -63,7 +67,11 @@ absl::StatusOr<BenchSubject> LoadBenchSubject(int sequences, int context, int me
                                                    subject.config.max_context));
   }
   M3_ASSIGN_OR_RETURN(subject.tokenizer, LoadTokenizer(folder));
-  CpuRunnerOptions options = RunnerOptions(subject, sequences, context);
+  DeviceRunnerOptions options = RunnerOptions(subject, sequences, context);
+  M3_ASSIGN_OR_RETURN(const Device device, ParseDevice(absl::GetFlag(FLAGS_device)));
+  M3_ASSIGN_OR_RETURN(subject.device, ResolveDevice(device));
+  options.device = subject.device;
+  options.batch_invariant = absl::GetFlag(FLAGS_batch_invariant);
   if (memory_slots > 0) {
     RunnerMemoryOptions memory;
     M3_ASSIGN_OR_RETURN(memory.config, LoadMemoryConfig(folder, absl::GetFlag(FLAGS_memory_config),
@@ -74,7 +82,7 @@ absl::StatusOr<BenchSubject> LoadBenchSubject(int sequences, int context, int me
     options.memory = std::move(memory);
   }
   M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(folder, subject.config));
-  M3_ASSIGN_OR_RETURN(subject.runner, CreateCpuRunner(subject.config, weights, options));
+  M3_ASSIGN_OR_RETURN(subject.runner, CreateDeviceRunner(subject.config, weights, options));
   return subject;
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/flags/declare.h"
 #include "absl/status/statusor.h"
+#include "engine/device_runner.h"
 #include "engine/engine.h"
 #include "engine/model/memory_config.h"
 #include "engine/model/model_config.h"
@@ -23,6 +24,7 @@ namespace memory3 {
 struct BenchSubject {
   ModelConfig config;
   DType dtype;
+  Device device;  // what --device stands for here
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Runner> runner;
 };

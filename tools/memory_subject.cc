@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/cpu_runner.h"
+#include "engine/device_runner.h"
 #include "engine/memory/reference_prefix.h"
 #include "engine/model/weights.h"
 
@@ -37,7 +37,8 @@ absl::StatusOr<MemorySubject> LoadMemorySubject(const MemorySubjectOptions& opti
   memory.dtype = dtype;
   M3_ASSIGN_OR_RETURN(memory.prefix_ids,
                       ReferencePrefixIds(subject.memory, subject.config, *subject.tokenizer));
-  CpuRunnerOptions runner;
+  DeviceRunnerOptions runner;
+  M3_ASSIGN_OR_RETURN(runner.device, ParseDevice(options.device));
   runner.dtype = dtype;
   runner.threads = options.threads;
   runner.max_sequences = options.max_sequences;
@@ -45,7 +46,7 @@ absl::StatusOr<MemorySubject> LoadMemorySubject(const MemorySubjectOptions& opti
     runner.max_context = std::min(options.max_context, subject.config.max_context);
   }
   runner.memory = std::move(memory);
-  M3_ASSIGN_OR_RETURN(subject.runner, CreateCpuRunner(subject.config, weights, runner));
+  M3_ASSIGN_OR_RETURN(subject.runner, CreateDeviceRunner(subject.config, weights, runner));
   return subject;
 }
 

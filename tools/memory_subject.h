@@ -15,9 +15,10 @@ namespace memory3 {
 
 struct MemorySubjectOptions {
   std::string model_dir;
-  std::string memory_config;  // JSON object that overrides config.json's memory3; may be empty
-  std::string dtype = "f32";  // weights, KV cache and memories: bf16 or f32
-  int threads = 0;            // 0: one per core
+  std::string memory_config;   // JSON object that overrides config.json's memory3; may be empty
+  std::string device = "cpu";  // cpu, cuda or auto
+  std::string dtype = "f32";   // weights, KV cache and memories: bf16 or f32
+  int threads = 0;             // of the CPU; 0: one per core
   int max_sequences = 1;
   int max_context = 0;   // at most; 0: the model's
   int memory_slots = 0;  // at least; one chunk's are always there
@@ -30,7 +31,7 @@ struct MemorySubject {
   std::unique_ptr<Runner> runner;
 };
 
-// On the CPU. InvalidArgument naming the flag or file at fault.
+// InvalidArgument naming the flag or file at fault.
 absl::StatusOr<MemorySubject> LoadMemorySubject(const MemorySubjectOptions& options);
 
 }  // namespace memory3

@@ -23,6 +23,7 @@ ABSL_FLAG(int, tokens, 128,
           "Tokens of the second part, at most; a text needs one token of it at least.");
 ABSL_FLAG(std::string, memory_config, "",
           "JSON object that overrides config.json's memory3, e.g. '{\"kept_tokens\": 128}'.");
+ABSL_FLAG(std::string, device, "cpu", "cpu, cuda, or auto: cuda where it can be had.");
 ABSL_FLAG(std::string, dtype, "f32", "Weights, KV cache and memories: bf16 or f32.");
 ABSL_FLAG(int, threads, 0, "Compute threads; 0: one per core.");
 
@@ -57,6 +58,7 @@ struct Story {
 absl::StatusOr<MemorySubject> LoadSubject() {
   return LoadMemorySubject({.model_dir = absl::GetFlag(FLAGS_model_dir),
                             .memory_config = absl::GetFlag(FLAGS_memory_config),
+                            .device = absl::GetFlag(FLAGS_device),
                             .dtype = absl::GetFlag(FLAGS_dtype),
                             .threads = absl::GetFlag(FLAGS_threads),
                             .memory_slots = 2});

@@ -8,14 +8,15 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/flag_help.h"
 #include "engine/base/status_macros.h"
-#include "engine/cpu/cpu_runner.h"
+#include "engine/device_runner.h"
 #include "engine/model/memory_config.h"
 #include "tools/parity_case.h"
 #include "tools/parity_run.h"
 
 ABSL_FLAG(std::string, model_dir, "", "folder of the checkpoint (config.json, *.safetensors)");
 ABSL_FLAG(std::string, case, "", "JSON file with token ids and the reference's answers");
-ABSL_FLAG(std::string, backend, "cpu", "which runner to check; cpu is the only one so far");
+ABSL_FLAG(std::string, backend, "cpu", "which runner to check: cpu or cuda");
+ABSL_FLAG(bool, batch_invariant, false, "with --backend=cuda: as served with --batch_invariant");
 ABSL_FLAG(std::string, dtype, "bf16", "weights and KV cache: bf16 as served, or f32");
 ABSL_FLAG(bool, attach_listed, false,
           "attach the case's kept tokens wherever the engine kept others; keys and values stay the "
@@ -25,7 +26,7 @@ namespace memory3 {
 namespace {
 
 constexpr char kUsage[] =
-    R"(memory3-parity --model_dir=DIR --case=FILE [--backend=cpu] [--dtype=f32|bf16]
+    R"(memory3-parity --model_dir=DIR --case=FILE [--backend=cpu|cuda] [--dtype=f32|bf16]
                [--attach_listed]
 
 Runs one case of a reference implementation through the engine's runner: its references are encoded
@@ -55,19 +56,18 @@ absl::StatusOr<DType> ParseDType(const std::string& name) {
 
 absl::StatusOr<std::unique_ptr<Runner>> MakeRunner(DType dtype, const ParityCase& parity,
                                                    bool keep_all_tokens) {
+  DeviceRunnerOptions options;
   const std::string backend = absl::GetFlag(FLAGS_backend);
-  if (backend == "cuda") {
-    return absl::UnimplementedError("--backend cuda: this build has no CUDA runner; use cpu");
+  if (backend != "cpu" && backend != "cuda") {
+    return absl::InvalidArgumentError(absl::StrCat("--backend must be cpu or cuda, got ", backend));
   }
-  if (backend != "cpu") {
-    return absl::InvalidArgumentError(absl::StrCat("--backend must be cpu, got ", backend));
-  }
+  M3_ASSIGN_OR_RETURN(options.device, ParseDevice(backend));
   const std::string model_dir = absl::GetFlag(FLAGS_model_dir);
   if (model_dir.empty()) return absl::InvalidArgumentError("--model_dir is required");
   M3_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(model_dir));
   M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(model_dir, config));
-  CpuRunnerOptions options;
   options.dtype = dtype;
+  options.batch_invariant = absl::GetFlag(FLAGS_batch_invariant);
   options.max_sequences = 1;
   if (parity.memory_enabled) {
     RunnerMemoryOptions memory;
@@ -79,7 +79,7 @@ absl::StatusOr<std::unique_ptr<Runner>> MakeRunner(DType dtype, const ParityCase
     memory.dtype = dtype;
     options.memory = std::move(memory);
   }
-  return CreateCpuRunner(config, weights, options);
+  return CreateDeviceRunner(config, weights, options);
 }
 
 absl::StatusOr<bool> Passes() {

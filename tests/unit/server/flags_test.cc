@@ -77,8 +77,9 @@ TEST_F(FlagsTest, ReachTheOptions) {
 
 TEST_F(FlagsTest, BadValuesNameTheFlag) {
   for (const auto& [name, value] : {std::pair("model_dir", ""),
-                                    {"device", "cuda"},
                                     {"device", "tpu"},
+                                    {"device_memory_fraction", "0"},
+                                    {"device_memory_fraction", "1.1"},
                                     {"dtype", "int8"},
                                     {"threads", "-1"},
                                     {"max_sequences", "0"},

@@ -44,6 +44,8 @@ class CheckFloorsTest(unittest.TestCase):
         self.assert_refused("engine/sched/a.cc", "engine/cpu/cpu_runner.h")
         self.assert_refused("engine/sched/a.cc", "engine/engine.h")
         self.assert_refused("engine/engine.cc", "engine/cpu/cpu_runner.h")
+        self.assert_refused("engine/engine.cc", "engine/device_runner.h")
+        self.assert_allowed("engine/device_runner.cc", "engine/cuda/cuda_runner.h")
 
     def test_plain_data_of_the_engine_is_below_the_scheduler(self):
         self.assert_allowed("engine/sched/a.h", "engine/generation.h")
@@ -60,7 +62,8 @@ class CheckFloorsTest(unittest.TestCase):
     def test_programs_see_public_headers_only(self):
         for folder in ("server", "tools"):
             self.assert_allowed(f"{folder}/a.cc", "engine/engine.h")
-            self.assert_allowed(f"{folder}/a.cc", "engine/cpu/cpu_runner.h")
+            self.assert_allowed(f"{folder}/a.cc", "engine/device_runner.h")
+            self.assert_refused(f"{folder}/a.cc", "engine/cpu/cpu_runner.h")
             self.assert_allowed(f"{folder}/a.cc", "memory3/v1/chat.grpc.pb.h")
             self.assert_refused(f"{folder}/a.cc", "engine/sched/scheduler.h")
             self.assert_refused(f"{folder}/a.cc", "engine/cpu/attention.h")
