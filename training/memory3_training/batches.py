@@ -71,7 +71,7 @@ def plain_batch(writer: Writer, mix: PlainMix, seed: int, step: int) -> Batch:
         rng = stream(seed, "plain", step, row)
         drawn = rng.random()
         if drawn < mix.lists:
-            documents.append(writer.lists(mix.length, rng))
+            documents.append(writer.lists(mix.length, mix.confused, rng))
             continue
         if drawn < mix.lists + mix.talk:
             tokens = Tokens([writer.bos], [0.0])
@@ -81,7 +81,7 @@ def plain_batch(writer: Writer, mix: PlainMix, seed: int, step: int) -> Batch:
             continue
         many = rng.random()
         if rng.random() < mix.facts:
-            group = writer.inventor.facts(rng.randint(2, 5), rng)
+            group = writer.inventor.facts(rng.randint(2, 5), rng, mix.confused)
             documents.append(writer.biography(group, mix.length, mix.unknown, mix.statements, rng))
             continue
         count = 3 if many < mix.three_articles else \
@@ -125,7 +125,7 @@ class MemoryBatcher:
         for number in range(mix.groups):
             rng = stream(seed, "memory", step, number)
             inventor = self.writer.inventor
-            pool = inventor.facts(mix.pool, rng) if rng.random() < mix.facts else \
+            pool = inventor.facts(mix.pool, rng, mix.confused) if rng.random() < mix.facts else \
                 inventor.group(mix.pool, rng, mix.confused)
             first = len(texts)
             texts += [self.writer.reference(e, rng, self.memory.reference_tokens) for e in pool]

@@ -161,14 +161,14 @@ class Writer:
                 tokens.extend(self.asking(rng.choice(group), rng))
         return tokens.cut(length)
 
-    def lists(self, length: int, rng: random.Random) -> Tokens:
+    def lists(self, length: int, confused: float, rng: random.Random) -> Tokens:
         """Names and values, again and again in other orders: to look a value up by its name is the
         first thing to learn. The more words stand between the two the harder it is, and a model that
         has not learned it at short distance does not learn it from articles."""
         tokens = Tokens([self.bos], [0.0])
         while len(tokens) < length:
             count = rng.randint(3, 7)
-            names = self.inventor.names(count, rng) if rng.random() < 0.5 else \
+            names = self.inventor.names(count, rng, confused) if rng.random() < 0.7 else \
                 rng.sample(self.inventor.words, count)
             values = self.inventor.values(count, rng)
             lines = list(zip(names, values))

@@ -98,8 +98,16 @@ class Inventor:
     def _kind(self, rng: random.Random) -> _Kind:
         return rng.choices(self._kinds, self._weights)[0]
 
-    def names(self, count: int, rng: random.Random) -> list[str]:
-        return self._kind(rng).any_names(count, rng)
+    def names(self, count: int, rng: random.Random, confused: float) -> list[str]:
+        """Of one kind, all different; with this probability most share a part with others."""
+        return self._names(self._kind(rng), count, rng, confused)
+
+    @staticmethod
+    def _names(kind: _Kind, count: int, rng: random.Random, confused: float) -> list[str]:
+        names = kind.likely_confused(count, rng) if rng.random() < confused else []
+        names += [n for n in kind.any_names(count, rng) if n not in names][:count - len(names)]
+        rng.shuffle(names)
+        return names
 
     def values(self, count: int, rng: random.Random) -> list[str]:
         """Of one attribute of one kind, all different."""
@@ -110,11 +118,11 @@ class Inventor:
         kind = self._kind(rng)
         return kind.entity(kind.any_names(1, rng)[0], rng)
 
-    def facts(self, count: int, rng: random.Random) -> list[Entity]:
+    def facts(self, count: int, rng: random.Random, confused: float) -> list[Entity]:
         """`count` entities of one kind of which only the same one to three attributes are known."""
         kind = self._kind(rng)
         known = rng.sample(list(kind.values), rng.choice((1, 1, 2, 3)))
-        made = [kind.entity(name, rng) for name in kind.any_names(count, rng)]
+        made = [kind.entity(n, rng) for n in self._names(kind, count, rng, confused)]
         return [replace(e, attributes={name: e.attributes[name] for name in known}) for e in made]
 
     def group(self, count: int, rng: random.Random, confused: float) -> list[Entity]:
@@ -128,10 +136,7 @@ class Inventor:
                 made[name] = kind.entity(name, rng)
             return list(made.values())
         kind = self._kind(rng)
-        names = kind.likely_confused(count, rng)
-        names += [n for n in kind.any_names(count, rng) if n not in names][:count - len(names)]
-        rng.shuffle(names)
-        return [kind.entity(name, rng) for name in names]
+        return [kind.entity(name, rng) for name in self._names(kind, count, rng, confused=1.0)]
 
     def absent_from(self, group: Sequence[Entity], rng: random.Random) -> Entity:
         """An entity that is none of `group`, of the kind of one of them if there are any."""

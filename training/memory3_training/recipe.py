@@ -32,7 +32,7 @@ def demo_shape(vocab: int, memory_layers: tuple[int, ...] = (0, 1, 2, 3), kept: 
 
 
 def plain_mix(lists: float = 0.2, facts: float = 0.0, statements: float = 0.0) -> PlainMix:
-    return PlainMix(rows=16, length=128, lists=lists, facts=facts, statements=statements)
+    return PlainMix(rows=16, length=128, confused=0.7, lists=lists, facts=facts, statements=statements)
 
 
 def memory_mix(step: int, steps: int) -> MemoryMix:
@@ -40,13 +40,13 @@ def memory_mix(step: int, steps: int) -> MemoryMix:
     nothing attached answers."""
     begun = step / steps
     mix = MemoryMix(groups=4, rows=6, chunks=1, kept=(16,))
-    if begun < 0.3:
-        mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.2)
-    elif begun < 0.55:
-        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.4, statements=0.2, confused=0.4, unknown=0.03)
+    if begun < 0.15:
+        mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)
+    elif begun < 0.5:
+        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.03)
     else:
-        mix = replace(mix, visible=(4, 5, 5, 5), facts=0.1, statements=0.03, unknown=0.12, again=0.04,
-                      talk=0.02)
+        mix = replace(mix, visible=(4, 5, 5, 5), facts=0.15, statements=0.05, confused=0.9,
+                      unknown=0.12, again=0.03, talk=0.02)
     if step % LONG_EVERY == LONG_EVERY - 1:
         mix = replace(mix, chunks=2, rows=4)
     return mix
