@@ -171,7 +171,7 @@ TEST_F(CudaRunnerTest, BatchInvariantBitsDependOnTheSequenceAlone) {
   options.batch_invariant = true;
   CudaRunnerBench alone(model, options, 1);
   scene.SetUp(alone, 1, {0, 1, 2, 3, 4, 5});
-  constexpr int kTokens = 40;
+  constexpr int kTokens = 25;
   for (int s = 0; s < RunnerBench::kSequences; ++s) alone.Step({{s, 0, kTokens}});
   options.kv_block_tokens = 32;
   options.max_batch_rows = 200;
