@@ -20,6 +20,11 @@ constexpr size_t kAlignment = 256;  // as cudaMalloc's
 thread_local host::StreamOrder stream_order = host::StreamOrder::kEager;
 thread_local int64_t buffer_allocations = 0;
 
+// Nothing may be copied from nowhere, as on the device.
+void CopyBytes(void* to, const void* from, int64_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
 }  // namespace
 
 struct Stream::Native {
@@ -80,13 +85,13 @@ Stream::~Stream() = default;
 absl::StatusOr<Stream> Stream::Create() { return Stream(std::make_unique<Native>()); }
 
 void Stream::CopyToDevice(void* device, const void* host, int64_t bytes) {
-  native_->Add([=] { std::memcpy(device, host, bytes); });
+  native_->Add([=] { CopyBytes(device, host, bytes); });
 }
 void Stream::CopyToHost(void* host, const void* device, int64_t bytes) {
-  native_->Add([=] { std::memcpy(host, device, bytes); });
+  native_->Add([=] { CopyBytes(host, device, bytes); });
 }
 void Stream::CopyOnDevice(void* to, const void* from, int64_t bytes) {
-  native_->Add([=] { std::memcpy(to, from, bytes); });
+  native_->Add([=] { CopyBytes(to, from, bytes); });
 }
 void Stream::Fill(void* device, uint8_t value, int64_t bytes) {
   native_->Add([=] { std::memset(device, value, bytes); });
