@@ -123,7 +123,7 @@ TEST_F(ServerProgramTest, WrongFlagsAreNamed) {
       {{model, "--threads=-1"}, "--threads"},
       {{model, "--threads=many"}, "threads"},
       {{model, "--dtype=int8"}, "--dtype"},
-      {{model, "--device=cuda"}, "--device"},
+      {{model, "--device=tpu"}, "--device"},
       {{model, "--kv_cache_bytes=lots"}, "kv_cache_bytes"},
       {{model, "--shutdown_grace=0s"}, "--shutdown_grace"},
       {{model, "--default_temperature=-2"}, "--default_temperature"},
@@ -137,6 +137,13 @@ TEST_F(ServerProgramTest, WrongFlagsAreNamed) {
     EXPECT_EQ(done.status, 2) << name;
     EXPECT_THAT(done.err, HasSubstr(name));
   }
+}
+
+TEST_F(ServerProgramTest, ADeviceThatIsNotThereIsNamed) {
+  const FinishedProgram done =
+      RunProgram(ServerCommand({ModelFlag(QuickModel()), "--device=cuda"}), "");
+  EXPECT_EQ(done.status, 1);  // the flag is fine, this build or machine is not
+  EXPECT_THAT(done.err, HasSubstr("--device"));
 }
 
 TEST_F(ServerProgramTest, ModelsThatCannotBeServedAreNamedByFile) {
