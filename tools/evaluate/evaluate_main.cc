@@ -29,6 +29,7 @@ ABSL_FLAG(std::string, encyclopaedia, "",
 ABSL_FLAG(std::string, questions_file, "",
           ".jsonl of questions: entity_id, split, question, answer. Required.");
 ABSL_FLAG(int, questions, 1000, "Questions of each split and seed.");
+ABSL_FLAG(std::string, language, "", "Only questions of this language; empty: of all.");
 ABSL_FLAG(std::vector<std::string>, seeds, std::vector<std::string>({"1"}),
           "Of the choice of questions and distractors; each asks anew.");
 ABSL_FLAG(std::string, target, "",
@@ -140,6 +141,14 @@ absl::Status Load(Evaluation* evaluation) {
   Evaluation& all = *evaluation;
   M3_ASSIGN_OR_RETURN(all.world, ReadWorld(absl::GetFlag(FLAGS_encyclopaedia),
                                            absl::GetFlag(FLAGS_questions_file)));
+  if (const std::string language = absl::GetFlag(FLAGS_language); !language.empty()) {
+    std::erase_if(all.world.questions,
+                  [&](const Question& question) { return question.language != language; });
+    if (all.world.questions.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--language: no question is of \"", language, "\""));
+    }
+  }
   if (all.world.articles.size() <= kWrongReferences) {
     return absl::InvalidArgumentError(absl::StrCat(
         absl::GetFlag(FLAGS_encyclopaedia), ": needs more than ", kWrongReferences, " articles"));
@@ -192,12 +201,13 @@ absl::Status AskAll(absl::Span<const uint64_t> seeds, Evaluation* evaluation) {
 }
 
 void PrintHead(const Evaluation& all) {
+  const std::string language = absl::GetFlag(FLAGS_language);
   const auto does_not_fit =
       std::count_if(all.records.begin(), all.records.end(),
                     [](const Record& record) { return !record.answer.has_value(); });
   std::printf(
       "- model: %s\n- memories: %s, %d bytes each, %d per chunk\n- runner: %s\n"
-      "- encyclopaedia: %d articles; %d questions of each split and seed, seeds %s\n"
+      "- encyclopaedia: %d articles; %d questions of each split and seed, seeds %s%s\n"
       "- an answer is right when it %s the value; always the most frequent value of the attribute: "
       "%.3f\n- prompts that did not fit the context, counted as wrong: %d\n",
       absl::GetFlag(FLAGS_model_dir).c_str(),
@@ -206,6 +216,7 @@ void PrintHead(const Evaluation& all) {
       all.subject.memory.memories_per_chunk, all.subject.runner->info().device.c_str(),
       static_cast<int>(all.world.articles.size()), absl::GetFlag(FLAGS_questions),
       absl::StrJoin(absl::GetFlag(FLAGS_seeds), ", ").c_str(),
+      language.empty() ? "" : absl::StrCat("; in ", language, " only").c_str(),
       all.judge->match() == AnswerMatch::kExact ? "is" : "holds", all.guessing,
       static_cast<int>(does_not_fit));
 }
