@@ -3,22 +3,38 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/text/unicode.h"
+#include "engine/text/utf8.h"
+
 namespace memory3 {
 namespace {
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
-  return text;
-}
+bool IsContinuation(char c) { return (c & 0xC0) == 0x80; }
 
 // Bytes of the character that begins at text[at], which is valid UTF-8.
 size_t CharacterBytes(std::string_view text, size_t at) {
   size_t bytes = 1;
-  while (at + bytes < text.size() && (text[at + bytes] & 0xC0) == 0x80) ++bytes;
+  while (at + bytes < text.size() && IsContinuation(text[at + bytes])) ++bytes;
   return bytes;
+}
+
+// Bytes of the white space that begins at text[at], the ideographic space and its like included; 0:
+// none does.
+size_t SpaceBytes(std::string_view text, size_t at) {
+  if (at >= text.size()) return 0;
+  const size_t bytes = CharacterBytes(text, at);
+  return IsWhitespace(DecodeCharacter(text.substr(at, bytes))) ? bytes : 0;
+}
+
+std::string_view Trim(std::string_view text) {
+  while (const size_t bytes = SpaceBytes(text, 0)) text.remove_prefix(bytes);
+  while (!text.empty()) {
+    size_t last = text.size() - 1;
+    while (IsContinuation(text[last])) --last;
+    if (SpaceBytes(text, last) == 0) break;
+    text.remove_suffix(text.size() - last);
+  }
+  return text;
 }
 
 template <size_t kCount>
@@ -40,8 +56,7 @@ std::vector<std::string_view> SplitWords(std::string_view sentence) {
     at += bytes;
     // Scripts without spaces may be cut after any character.
     const bool wide = bytes >= 3;
-    const bool before_space = at < sentence.size() && IsSpace(sentence[at]);
-    if (!wide && !before_space && at < sentence.size()) continue;
+    if (!wide && at < sentence.size() && SpaceBytes(sentence, at) == 0) continue;
     words.push_back(sentence.substr(begin, at - begin));
     begin = at;
   }
@@ -61,7 +76,10 @@ std::vector<std::string_view> SplitCharacters(std::string_view word) {
 // Begins a blank line at `at`? Returns where it ends, or npos.
 size_t BlankLineEnd(std::string_view text, size_t at) {
   size_t newlines = 0, end = at;
-  for (; end < text.size() && IsSpace(text[end]); ++end) newlines += text[end] == '\n' ? 1 : 0;
+  while (const size_t bytes = SpaceBytes(text, end)) {
+    newlines += text[end] == '\n' ? 1 : 0;
+    end += bytes;
+  }
   return newlines >= 2 ? end : std::string_view::npos;
 }
 
@@ -80,7 +98,7 @@ std::vector<std::string_view> SplitSentences(std::string_view paragraph) {
       if (!IsOneOf(next, kClosing) && !IsOneOf(next, kStops) && !IsOneOf(next, kWideStops)) break;
       at += next.size();
     }
-    if (!wide && at < paragraph.size() && !IsSpace(paragraph[at])) continue;
+    if (!wide && at < paragraph.size() && SpaceBytes(paragraph, at) == 0) continue;
     sentences.push_back(paragraph.substr(begin, at - begin));
     begin = at;
   }
@@ -100,9 +118,9 @@ void ReferenceSplitter::Split(std::string_view text,
                               std::vector<SplitReference>* references) const {
   size_t begin = 0;
   for (size_t at = 0; at < text.size();) {
-    const size_t end = IsSpace(text[at]) ? BlankLineEnd(text, at) : std::string_view::npos;
+    const size_t end = BlankLineEnd(text, at);
     if (end == std::string_view::npos) {
-      ++at;
+      at += CharacterBytes(text, at);
       continue;
     }
     SplitParagraph(Trim(text.substr(begin, at - begin)), references);

@@ -13,7 +13,7 @@
 namespace memory3 {
 
 struct SplitReference {
-  std::string text;  // without white space around it
+  std::string text;  // without white space around it, Unicode's of every kind
   int tokens = 0;    // 1 to max_tokens, special tokens not counted
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/text/unicode.h"
 #include "engine/text/utf8.h"
 #include "tests/unit/engine/byte_tokenizer.h"
 
@@ -50,9 +51,23 @@ TEST(ReferenceSplitterTest, CutsLongSentencesBetweenWordsAndLongWordsAnywhere) {
   EXPECT_THAT(Split("没有空格的文字", 9), ElementsAre("没有空", "格的文", "字"));
 }
 
-std::string WithoutSpaces(std::string text) {
-  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });
-  return text;
+TEST(ReferenceSplitterTest, KnowsTheSpacesOfOtherScripts) {
+  // Ideographic, no-break, em and narrow no-break space; the line and paragraph separators.
+  EXPECT_THAT(Split("\u3000\u3000第一段。\u3000\n\u3000\n\u00a0第二段。\u2003\u2029", 100),
+              ElementsAre("第一段。", "第二段。"));
+  EXPECT_THAT(Split("One.\u202fTwo. Three.\u00a0", 9), ElementsAre("One.", "Two.", "Three."));
+  EXPECT_THAT(Split("abc\u3000def", 4), ElementsAre("abc", "def"));
+  EXPECT_THAT(Split("\u3000\u2028\u0085", 100), ElementsAre());
+  // No white space, though invisible: a zero-width joiner is part of what it joins.
+  EXPECT_THAT(Split("\u200da\u200d", 100), ElementsAre("\u200da\u200d"));
+}
+
+std::string WithoutSpaces(const std::string& text) {
+  std::string kept;
+  ForEachCharacter(text, [&kept](char32_t c, std::string_view bytes) {
+    if (!IsWhitespace(c)) kept += bytes;
+  });
+  return kept;
 }
 
 // Nothing is lost, nothing repeated, nothing too long, no character cut.
@@ -60,9 +75,10 @@ TEST(ReferenceSplitterTest, LosesNothingOfRandomTexts) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
-  const std::string pieces[] = {"a", "word", "longerword", " ",    " ",  "\n", "\n\n", ". ",
-                                ".", "! ",   "? ",         "中",   "文", "。", "！",   "”",
-                                "é", "😀",    "3.14",       "\r\n", "\t", ") ", "\"",   "…"};
+  const std::string pieces[] = {"a",  "word", "longerword", " ",      " ",      "\n",    "\n\n",
+                                ". ", ".",    "! ",         "? ",     "中",     "文",    "。",
+                                "！", "”",    "é",          "😀",      "3.14",   "\r\n",  "\t",
+                                ") ", "\"",   "…",          "\u3000", "\u00a0", "\u2003"};
   for (int round = 0; round < 300; ++round) {
     std::string text;
     for (uint64_t i = random() % 120; i > 0; --i) text += pieces[random() % std::size(pieces)];
@@ -72,8 +88,10 @@ TEST(ReferenceSplitterTest, LosesNothingOfRandomTexts) {
       ASSERT_FALSE(reference.empty());
       ASSERT_LE(static_cast<int>(reference.size()), max_tokens) << reference;
       ASSERT_TRUE(IsValidUtf8(reference)) << reference;
-      ASSERT_EQ(reference.find_first_not_of(" \n\t\r"), 0u);
-      ASSERT_EQ(reference.find_last_not_of(" \n\t\r"), reference.size() - 1);
+      std::u32string characters;
+      ForEachCharacter(reference, [&](char32_t c, std::string_view) { characters += c; });
+      ASSERT_FALSE(IsWhitespace(characters.front())) << reference;
+      ASSERT_FALSE(IsWhitespace(characters.back())) << reference;
       all += reference;
     }
     ASSERT_EQ(WithoutSpaces(all), WithoutSpaces(text)) << max_tokens;
