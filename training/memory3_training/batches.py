@@ -10,6 +10,7 @@ from torch import Tensor
 from memory3_training.config import MemorySettings
 from memory3_training.documents import QUESTION_WEIGHT, Tokens, Writer
 from memory3_training.model import Attached, References
+from memory3_training.retrieved_groups import RetrievedGroups
 from memory3_training.world import Entity, stream
 
 
@@ -104,7 +105,8 @@ class MemoryMix:
     chunks: int = 2
     pool: int = 8  # articles in a group
     visible: tuple[int, ...] = (5,)  # attached to a chunk; drawn for every context
-    facts: float = 0.0  # share of groups of which each article is a sentence or two
+    retrieved: float = 0.0  # share of groups that retrieval finds together, where those are known
+    facts: float = 0.0  # share of the other groups of which each article is a sentence or two
     statements: float = 0.0  # to be completed, in place of questions
     unknown: float = 0.0
     again: float = 0.0  # questions by pronoun
@@ -114,8 +116,9 @@ class MemoryMix:
 
 
 class MemoryBatcher:
-    def __init__(self, writer: Writer, memory: MemorySettings) -> None:
-        self.writer, self.memory = writer, memory
+    def __init__(self, writer: Writer, memory: MemorySettings,
+                 retrieved: RetrievedGroups | None = None) -> None:
+        self.writer, self.memory, self.retrieved = writer, memory, retrieved
 
     def batch(self, mix: MemoryMix, seed: int, step: int) -> Batch:
         texts: list[list[int]] = []
@@ -124,13 +127,11 @@ class MemoryBatcher:
         visible: list[Tensor] = []
         for number in range(mix.groups):
             rng = stream(seed, "memory", step, number)
-            inventor = self.writer.inventor
-            pool = inventor.facts(mix.pool, rng, mix.confused) if rng.random() < mix.facts else \
-                inventor.group(mix.pool, rng, mix.confused)
+            pool = self._pool(mix, rng)
             first = len(texts)
             texts += [self.writer.reference(e, rng, self.memory.reference_tokens) for e in pool]
             for _ in range(mix.rows):
-                width = min(rng.choice(mix.visible), mix.pool)
+                width = min(rng.choice(mix.visible), len(pool))
                 order = rng.sample(range(len(pool)), min(len(pool), width + mix.chunks - 1))
                 documents.append(self._context(pool, order, width, mix, rng))
                 sets.append([first + i for i in order])
@@ -141,6 +142,13 @@ class MemoryBatcher:
                                          for v in visible]))
         kept = stream(seed, "kept", step).choice(mix.kept) if mix.kept else 0
         return Batch(*stack(documents), references_of(texts), attached, kept)
+
+    def _pool(self, mix: MemoryMix, rng: random.Random) -> list[Entity]:
+        """The entities whose articles a group of contexts shares."""
+        if self.retrieved is not None and rng.random() < mix.retrieved:
+            return self.retrieved.group(mix.pool, rng)
+        invent = self.writer.inventor.facts if rng.random() < mix.facts else self.writer.inventor.group
+        return invent(mix.pool, rng, mix.confused)
 
     def _window(self, chunk: int, width: int, count: int) -> range:
         """Which of a context's `count` references chunk `chunk` sees."""

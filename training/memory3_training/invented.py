@@ -12,7 +12,7 @@ from dataclasses import replace
 from memory3_training.world import Entity, World
 from memory3_training.world.schema import KINDS
 
-_LIKE_NAMES = 4  # first letters that towns of one group share
+_LIKE_NAMES = {"en": 4, "zh": 2}  # first or last letters that names of one word share when they are alike
 
 
 class _Kind:
@@ -30,10 +30,12 @@ class _Kind:
             self.last = sorted({last for _, last in parts})[:stock]
             self.pronouns = {e.name.split(self.joint)[0]: e.pronoun for e in members}
         else:
-            self.alike: dict[str, list[str]] = {}
+            self.letters = _LIKE_NAMES[self.example.language]
+            self.by_start: dict[str, list[str]] = {}
+            self.by_end: dict[str, list[str]] = {}
             for name in self.names:
-                self.alike.setdefault(name[:_LIKE_NAMES], []).append(name)
-                self.alike.setdefault(name[-_LIKE_NAMES:], []).append(name)
+                self.by_start.setdefault(name[:self.letters], []).append(name)
+                self.by_end.setdefault(name[-self.letters:], []).append(name)
 
     def entity(self, name: str, rng: random.Random) -> Entity:
         values = {attribute: rng.choice(choice) for attribute, choice in self.values.items()}
@@ -45,8 +47,8 @@ class _Kind:
         """Different names, nearly all of which share a part with several others."""
         if not self.joint:
             root = rng.choice(self.names)
-            close = {*self.alike[root[:_LIKE_NAMES]], *self.alike[root[-_LIKE_NAMES:]]} - {root}
-            close = rng.sample(sorted(close), min(count // 2, len(close)))
+            close = self._alike(root, self.by_start, count // 2, rng)
+            close += [n for n in self._alike(root, self.by_end, count // 4, rng) if n not in close]
             others = [n for n in rng.sample(self.names, 2 * count) if n != root and n not in close]
             return [root, *close, *others][:count]
         side = rng.choice((2, 3, 3, 4))
@@ -55,6 +57,13 @@ class _Kind:
         grid = [f + self.joint + last for f in firsts for last in lasts]
         grid = [name for name in grid if name not in self.forbidden]
         return rng.sample(grid, min(count, len(grid)))
+
+    def _alike(self, name: str, index: dict[str, list[str]], count: int,
+               rng: random.Random) -> list[str]:
+        """Other names with the same start, or the same end."""
+        key = name[:self.letters] if index is self.by_start else name[-self.letters:]
+        found = [other for other in index.get(key, ()) if other != name]
+        return rng.sample(found, min(count, len(found)))
 
     def any_names(self, count: int, rng: random.Random) -> list[str]:
         names: list[str] = []
@@ -66,8 +75,11 @@ class _Kind:
         return names
 
     def mixed(self, names: Sequence[str], rng: random.Random) -> str | None:
-        """A name of no entity of `names`, from the parts of two of them."""
-        if not self.joint or len(names) < 2:
+        """A name of no entity of `names`: from the parts of two of them, or one that begins like one."""
+        if not self.joint:
+            near = self._alike(rng.choice(names), self.by_start, 1, rng) if names else []
+            return near[0] if near and near[0] not in names else None
+        if len(names) < 2:
             return None
         one, other = rng.sample(names, 2)
         name = one.split(self.joint, 1)[0] + self.joint + other.split(self.joint, 1)[1]
@@ -81,13 +93,14 @@ class Inventor:
     """
 
     def __init__(self, world: World, kinds: dict[tuple[str, str], float], stock: int = 1 << 30) -> None:
-        forbidden = {entity.name for entity in world.entities if entity.split != "train"}
-        self._weights = list(kinds.values())
-        self._kinds = [_Kind(world.split("train", *key), forbidden, stock) for key in kinds]
-        self.words = sorted({word for kind in self._kinds for word in self._words_of(kind)})
         for key in kinds:
             if key not in KINDS:
                 raise ValueError(f"there is no kind {key}")
+        forbidden = {entity.name for entity in world.entities if entity.split != "train"}
+        self._weights = list(kinds.values())
+        self._kinds = [_Kind(world.split("train", *key), forbidden, stock) for key in kinds]
+        self._by_key = dict(zip(kinds, self._kinds))
+        self.words = sorted({word for kind in self._kinds for word in self._words_of(kind)})
 
     @staticmethod
     def _words_of(kind: _Kind) -> list[str]:
@@ -113,6 +126,14 @@ class Inventor:
         """Of one attribute of one kind, all different."""
         choice = rng.choice(list(self._kind(rng).values.values()))
         return rng.sample(choice, count)
+
+    def knows(self, entity: Entity) -> bool:
+        """Whether entities of its kind are invented here."""
+        return (entity.kind, entity.language) in self._by_key
+
+    def renewed(self, entity: Entity, rng: random.Random) -> Entity:
+        """One of the same name, its values drawn anew."""
+        return self._by_key[entity.kind, entity.language].entity(entity.name, rng)
 
     def one(self, rng: random.Random) -> Entity:
         kind = self._kind(rng)
@@ -141,9 +162,7 @@ class Inventor:
     def absent_from(self, group: Sequence[Entity], rng: random.Random) -> Entity:
         """An entity that is none of `group`, of the kind of one of them if there are any."""
         near = rng.choice(group) if group else None
-        kind = self._kind(rng) if near is None else next(
-            k for k in self._kinds
-            if (k.example.kind, k.example.language) == (near.kind, near.language))
+        kind = self._by_key[near.kind, near.language] if near else self._kind(rng)
         names = [entity.name for entity in group]
         same = [e.name for e in group if (e.kind, e.language) == (near.kind, near.language)] \
             if near else []

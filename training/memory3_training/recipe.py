@@ -7,10 +7,12 @@ from memory3_training.config import MemorySettings, ModelShape
 from memory3_training.schedule import Schedule
 
 PLAIN_EVERY = 3  # every so many steps of the second stage one plain batch
+TEXT_EVERY = 4  # of either stage one batch of ordinary texts, where there are any
+TEXT_ROWS, TEXT_CHUNKS = 8, 6  # of one with memories: the references of the sixth chunk replace those of the first
 LONG_EVERY = 5  # and one whose contexts are longer than a chunk, so that memories change in it
 
 KIND_WEIGHTS = {("person", "en"): 3.0, ("company", "en"): 1.5, ("species", "en"): 1.5,
-                ("event", "en"): 1.2, ("town", "en"): 1.2, ("person", "zh"): 0.4, ("town", "zh"): 0.3}
+                ("event", "en"): 1.2, ("town", "en"): 1.8, ("person", "zh"): 0.4, ("town", "zh"): 0.3}
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ def plain_mix(lists: float = 0.2, facts: float = 0.0, statements: float = 0.0) -
     return PlainMix(rows=16, length=128, confused=0.7, lists=lists, facts=facts, statements=statements)
 
 
+def warm_up_mix(step: int, steps: int) -> PlainMix:
+    """To look up by name comes first: many lists, and sentences that begin with the name; then more articles."""
+    return plain_mix(0.5 if step < 0.4 * steps else 0.25, facts=0.4, statements=0.2)
+
+
 def memory_mix(step: int, steps: int) -> MemoryMix:
     """Sentences with the name first, two or three attached; then articles, five; then questions that
     nothing attached answers."""
@@ -43,10 +50,10 @@ def memory_mix(step: int, steps: int) -> MemoryMix:
     if begun < 0.15:
         mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)
     elif begun < 0.5:
-        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.03)
+        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.05, retrieved=0.2)
     else:
         mix = replace(mix, visible=(4, 5, 5, 5), facts=0.15, statements=0.05, confused=0.9,
-                      unknown=0.12, again=0.03, talk=0.02)
+                      unknown=0.2, again=0.03, talk=0.02, retrieved=0.5)
     if step % LONG_EVERY == LONG_EVERY - 1:
         mix = replace(mix, chunks=2, rows=4)
     return mix

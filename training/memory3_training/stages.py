@@ -4,6 +4,7 @@ import argparse
 import random
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,15 +15,22 @@ from memory3_training.documents import Writer
 from memory3_training.invented import Inventor
 from memory3_training.measure import figures, make_questions
 from memory3_training.model import MemoryModel
+from memory3_training.paired import read_paired
 from memory3_training.recipe import (
     KIND_WEIGHTS,
     PLAIN_EVERY,
+    TEXT_CHUNKS,
+    TEXT_EVERY,
+    TEXT_ROWS,
     Stage,
     demo_shape,
     memory_mix,
     plain_mix,
+    warm_up_mix,
 )
+from memory3_training.retrieved_groups import RetrievedGroups
 from memory3_training.start_values import set_start_values
+from memory3_training.text_batches import TextBatcher
 from memory3_training.tokenizer import TextTokenizer
 from memory3_training.trainer import LoopSettings, Trainer
 from memory3_training.world.arguments import add_world_arguments, world_from
@@ -61,6 +69,11 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--train_seed", type=int, default=1, help="of start values and batches")
     parser.add_argument("--kinds", type=parse_kinds, default=dict(KIND_WEIGHTS),
                         help="weights of the kinds of entities, e.g. person=3,town=1,person.zh=0.5")
+    parser.add_argument("--retrieved", type=Path,
+                        help="file of memory3_training.retrieved: the second stage attaches what "
+                             "retrieval finds together, beside groups made up")
+    parser.add_argument("--paired", type=Path,
+                        help="file of memory3_training.paired: ordinary texts, a share of both stages")
     parser.add_argument("--stock", type=int, default=1 << 30,
                         help="how many first and last parts of names are used (default all)")
     parser.add_argument("--peak", type=float, default=3e-3, help="the highest learning rate")
@@ -99,28 +112,35 @@ class Session:
         prefix = self.tokenizer.prefix_ids(model.shape.memory.reference_prefix)
         return folders.load_model(folder, prefix).to(self.device)
 
+    @cached_property
     def writer(self) -> Writer:
         inventor = Inventor(self.world, self.arguments.kinds, self.arguments.stock)
         return Writer(self.tokenizer, inventor)
 
-    def measure(self, model: MemoryModel, writer: Writer, which: str) -> Callable[[], dict[str, float]]:
+    def retrieved(self) -> RetrievedGroups | None:
+        file = self.arguments.retrieved
+        return RetrievedGroups(file, self.world, self.writer.inventor) if file else None
+
+    def texts(self, model: MemoryModel) -> TextBatcher | None:
+        file = self.arguments.paired
+        return TextBatcher(read_paired(file), model.shape.memory) if file else None
+
+    def measure(self, model: MemoryModel, which: str) -> Callable[[], dict[str, float]]:
         """Of held-out entities of these kinds, as many of each as the world has."""
         kinds = self.arguments.kinds
         held_out = [e for key in kinds for e in self.world.split("held_out", *key)]
         others = [e for key in kinds for e in self.world.split("train", *key)]
         random.Random(0).shuffle(held_out)
-        asked = make_questions(writer, held_out, others, _MEASURED, self.world.seed)
-        return lambda: figures(model, writer, asked, which)
+        asked = make_questions(self.writer, held_out, others, _MEASURED, self.world.seed)
+        return lambda: figures(model, self.writer, asked, which)
 
-    def run(self, name: str, model: MemoryModel, stage: Stage,
-            make_batch: Callable[[Writer, int], Batch], which: str, **settings) -> MemoryModel:
+    def run(self, name: str, model: MemoryModel, stage: Stage, make_batch: Callable[[int], Batch],
+            which: str, **settings) -> MemoryModel:
         """Trains to the end of the stage, or --until, and writes the model's folder."""
         a = self.arguments
-        writer = self.writer()
         loop = LoopSettings(name, stage.schedule(), a.train_seed, a.out / name, bf16=not a.f32,
                             **settings)
-        trainer = Trainer(model, loop, lambda step: make_batch(writer, step),
-                          self.measure(model, writer, which))
+        trainer = Trainer(model, loop, make_batch, self.measure(model, which))
         if trainer.resume():
             print(f"{name}: going on at step {trainer.step}", flush=True)
         trainer.run(a.until or None)
@@ -134,20 +154,30 @@ class Session:
 
 def run_warm_up(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
     seed = session.arguments.train_seed
-    return session.run("warm_up", model, Stage(steps),
-                       lambda writer, step: plain_batch(writer, plain_mix(), seed, step), "d1b",
-                       window=WINDOW)
+    texts = session.texts(model)
+
+    def make_batch(step: int) -> Batch:
+        mix = warm_up_mix(step, steps)
+        if texts is not None and step % TEXT_EVERY == 0:
+            return texts.plain(mix.rows, mix.length, seed, step)
+        return plain_batch(session.writer, mix, seed, step)
+
+    return session.run("warm_up", model, Stage(steps), make_batch, "d1b", window=WINDOW)
 
 
 def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
     seed = session.arguments.train_seed
-    memory = model.shape.memory
+    batcher = MemoryBatcher(session.writer, model.shape.memory, session.retrieved())
+    texts = session.texts(model)
 
-    def make_batch(writer: Writer, step: int) -> Batch:
+    def make_batch(step: int) -> Batch:
         mix = memory_mix(step, steps)
         if step % PLAIN_EVERY == PLAIN_EVERY - 1:
-            return plain_batch(writer, plain_mix(0.2 + 0.3 * mix.facts, mix.facts, mix.statements), seed, step)
-        return MemoryBatcher(writer, memory).batch(mix, seed, step)
+            plain = plain_mix(0.2 + 0.3 * mix.facts, mix.facts, mix.statements)
+            return plain_batch(session.writer, plain, seed, step)
+        if texts is not None and step % TEXT_EVERY == 0:
+            return texts.with_memory(TEXT_ROWS, TEXT_CHUNKS, seed, step)
+        return batcher.batch(mix, seed, step)
 
-    return session.run("continual", model, Stage(steps, peak=session.arguments.peak, decay=0.35), make_batch, "d1abc",
-                       window=WINDOW)
+    stage = Stage(steps, peak=session.arguments.peak, decay=0.35)
+    return session.run("continual", model, stage, make_batch, "d1abc", window=WINDOW)
