@@ -111,7 +111,8 @@ class MinHashTest(unittest.TestCase):
             elif similar and text not in earlier:
                 missed += 1
         self.assertLessEqual(missed, 0.1 * len(texts))
-        self.assertLess(len(kept), len(texts) - 80)
+        # Half of the copies or more are dropped in the mean, a quarter in any draw.
+        self.assertLess(len(kept), len(texts) - 40)
 
     def test_the_first_of_equals_stays_whatever_case_and_marks_it_has(self):
         items = [(1, "One two three, four five six."), (2, "one two three four FIVE six"), (3, "")]
