@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from memory3_training.config import MemorySettings
-from memory3_training.documents import QUESTION_WEIGHT, Tokens, Writer
+from memory3_training.documents import BETWEEN, QUESTION_WEIGHT, Tokens, Writer
 from memory3_training.model import Attached, References
 from memory3_training.retrieved_groups import RetrievedGroups
 from memory3_training.world import Entity, stream
@@ -57,12 +57,14 @@ class PlainMix:
     rows: int = 24
     length: int = 144
     lists: float = 0.2
+    distances: int = len(BETWEEN)  # between names and values in lists
     talk: float = 0.02
     two_articles: float = 0.3
     three_articles: float = 0.0
     facts: float = 0.0  # of a few entities with a sentence or two each instead of articles
     statements: float = 0.0  # to be completed, in place of questions
     unknown: float = 0.0
+    retold: float = 0.0  # of the others, all facts once more, half of them behind the article
     confused: float = 0.5
 
 
@@ -72,13 +74,16 @@ def plain_batch(writer: Writer, mix: PlainMix, seed: int, step: int) -> Batch:
         rng = stream(seed, "plain", step, row)
         drawn = rng.random()
         if drawn < mix.lists:
-            documents.append(writer.lists(mix.length, mix.confused, rng))
+            documents.append(writer.lists(mix.length, mix.confused, rng, mix.distances))
             continue
         if drawn < mix.lists + mix.talk:
             tokens = Tokens([writer.bos], [0.0])
             while len(tokens) < mix.length:
                 tokens.extend(writer.talk(rng))
             documents.append(tokens.cut(mix.length))
+            continue
+        if rng.random() < mix.retold:
+            documents.append(writer.retold(mix.length, rng))
             continue
         many = rng.random()
         if rng.random() < mix.facts:
@@ -110,6 +115,7 @@ class MemoryMix:
     statements: float = 0.0  # to be completed, in place of questions
     unknown: float = 0.0
     again: float = 0.0  # questions by pronoun
+    retold: float = 0.0  # contexts that begin with all facts of one entity once more, of which half see it alone
     talk: float = 0.0
     confused: float = 0.7
     kept: tuple[int, ...] = ()  # tokens kept of a reference, drawn for every batch
@@ -131,9 +137,10 @@ class MemoryBatcher:
             first = len(texts)
             texts += [self.writer.reference(e, rng, self.memory.reference_tokens) for e in pool]
             for _ in range(mix.rows):
-                width = min(rng.choice(mix.visible), len(pool))
+                retold = rng.random() < mix.retold
+                width = min(1 if retold and rng.random() < 0.5 else rng.choice(mix.visible), len(pool))
                 order = rng.sample(range(len(pool)), min(len(pool), width + mix.chunks - 1))
-                documents.append(self._context(pool, order, width, mix, rng))
+                documents.append(self._context(pool, order, width, mix, retold, rng))
                 sets.append([first + i for i in order])
                 visible.append(self._visible(len(order), width, mix.chunks))
         most = max(map(len, sets))
@@ -163,7 +170,7 @@ class MemoryBatcher:
         return seen
 
     def _context(self, pool: Sequence[Entity], order: Sequence[int], width: int, mix: MemoryMix,
-                 rng: random.Random) -> Tokens:
+                 retold: bool, rng: random.Random) -> Tokens:
         chunk_tokens = self.memory.chunk_tokens
         tokens = Tokens([self.writer.bos], [0.0])
         before: tuple[int, int] | None = None  # who was asked about last, and in which chunk
@@ -173,7 +180,10 @@ class MemoryBatcher:
                           for c in (chunk, chunk + 1))
             drawn = rng.random()
             asked = None
-            if drawn < mix.talk:
+            if retold:
+                asked, retold = rng.choice(seen), False
+                turn = self.writer.retelling(pool[asked], rng)
+            elif drawn < mix.talk:
                 turn = self.writer.talk(rng)
             elif drawn < mix.talk + mix.unknown or not seen:
                 turn = self.writer.asking(self._absent(pool, order, rng), rng)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memory3_training.invented import Inventor
-from memory3_training.world import Entity, article, follow_up, question, small_talk
+from memory3_training.world import Entity, article, follow_up, question, questions, small_talk
 from memory3_training.world.render import by_name, fill, sentence
 from memory3_training.world.schema import kind_of
 
@@ -17,8 +17,9 @@ NAME_WEIGHT = 8.0
 ANSWER_WEIGHT = 16.0
 SENTENCE_WEIGHT = 2.0  # of an answer's words that are neither name nor value
 END_WEIGHT = 4.0  # of the end of an answer
+RETOLD_WEIGHT = 4.0  # of all that is said once more
 # Between a name and its value in lists, from nothing to several words.
-_BETWEEN = ("", ":", " is", " was a", " came from", " was born in", " spent childhood in",
+BETWEEN = ("", ":", " is", " was a", " came from", " was born in", " spent childhood in",
             " made a living as a", " grew up in the town")
 
 
@@ -140,6 +141,13 @@ class Writer:
         form = rng.choice((self.statement, self.reverse, self.reverse, self.in_a_sentence))
         return form(entity, rng)
 
+    def retelling(self, entity: Entity, rng: random.Random) -> Tokens:
+        """All that is known of it in plain sentences: text that goes on from what is remembered."""
+        said = [one.sentence for one in questions(entity, rng)]
+        tokens = Tokens()
+        tokens.add(self.tokenizer.encode(("" if entity.language == "zh" else " ").join(said)), RETOLD_WEIGHT)
+        return tokens
+
     def talk(self, rng: random.Random) -> Tokens:
         tokens, turns = Tokens(), small_talk(rng)
         for asked, answered in zip(turns[::2], turns[1::2], strict=True):
@@ -161,10 +169,22 @@ class Writer:
                 tokens.extend(self.asking(rng.choice(group), rng))
         return tokens.cut(length)
 
-    def lists(self, length: int, confused: float, rng: random.Random) -> Tokens:
+    def retold(self, length: int, rng: random.Random) -> Tokens:
+        """Entities told once more, half of them behind their article."""
+        tokens = Tokens([self.bos], [0.0])
+        while len(tokens) < length:
+            entity = self.inventor.one(rng)
+            if rng.random() < 0.5:
+                tokens.add(self.tokenizer.encode(self.text(entity, rng) + "\n"), TEXT_WEIGHT)
+            tokens.extend(self.retelling(entity, rng))
+        return tokens.cut(length)
+
+    def lists(self, length: int, confused: float, rng: random.Random,
+              distances: int = len(BETWEEN)) -> Tokens:
         """Names and values, again and again in other orders: to look a value up by its name is the
         first thing to learn. The more words stand between the two the harder it is, and a model that
-        has not learned it at short distance does not learn it from articles."""
+        has not learned it at short distance does not learn it from articles: `distances` says how
+        many of BETWEEN are used."""
         tokens = Tokens([self.bos], [0.0])
         while len(tokens) < length:
             count = rng.randint(3, 7)
@@ -172,12 +192,12 @@ class Writer:
                 rng.sample(self.inventor.words, count)
             values = self.inventor.values(count, rng)
             lines = list(zip(names, values))
-            between = rng.choice(_BETWEEN)
+            between = rng.choice(BETWEEN[:distances])
             for weight in (0.0, ANSWER_WEIGHT, ANSWER_WEIGHT):
                 for name, value in lines:
                     tokens.add(self.tokenizer.encode(name + between), 0.0)
                     tokens.add(self.tokenizer.encode(value), weight)
                     tokens.add(self.tokenizer.encode(".")[-1:], 0.0)
                 rng.shuffle(lines)
-                between = rng.choice((between, rng.choice(_BETWEEN)))
+                between = rng.choice((between, rng.choice(BETWEEN[:distances])))
         return tokens.cut(length)

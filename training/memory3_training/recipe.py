@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from memory3_training.batches import MemoryMix, PlainMix
 from memory3_training.config import MemorySettings, ModelShape
+from memory3_training.documents import BETWEEN
 from memory3_training.schedule import Schedule
 
 PLAIN_EVERY = 3  # every so many steps of the second stage one plain batch
@@ -34,12 +35,15 @@ def demo_shape(vocab: int, memory_layers: tuple[int, ...] = (0, 1, 2, 3), kept: 
 
 
 def plain_mix(lists: float = 0.2, facts: float = 0.0, statements: float = 0.0) -> PlainMix:
-    return PlainMix(rows=16, length=128, confused=0.7, lists=lists, facts=facts, statements=statements)
+    return PlainMix(rows=16, length=128, confused=0.7, lists=lists, facts=facts, statements=statements,
+                    retold=0.1)
 
 
 def warm_up_mix(step: int, steps: int) -> PlainMix:
-    """To look up by name comes first: many lists, and sentences that begin with the name; then more articles."""
-    return plain_mix(0.5 if step < 0.4 * steps else 0.25, facts=0.4, statements=0.2)
+    """To look up by name comes first: lists whose names and values move apart, then mostly articles."""
+    growing = 0.35 * steps
+    mix = plain_mix(0.6 if step < growing else 0.25, facts=0.4, statements=0.2)
+    return replace(mix, distances=min(len(BETWEEN), 1 + int(len(BETWEEN) * step / growing)))
 
 
 def memory_mix(step: int, steps: int) -> MemoryMix:
@@ -50,10 +54,11 @@ def memory_mix(step: int, steps: int) -> MemoryMix:
     if begun < 0.15:
         mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)
     elif begun < 0.5:
-        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.05, retrieved=0.2)
+        mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.05, retrieved=0.2,
+                      retold=0.1)
     else:
         mix = replace(mix, visible=(4, 5, 5, 5), facts=0.15, statements=0.05, confused=0.9,
-                      unknown=0.2, again=0.03, talk=0.02, retrieved=0.5)
+                      unknown=0.2, again=0.03, talk=0.02, retrieved=0.5, retold=0.15)
     if step % LONG_EVERY == LONG_EVERY - 1:
         mix = replace(mix, chunks=2, rows=4)
     return mix

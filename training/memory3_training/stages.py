@@ -76,7 +76,7 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
                         help="file of memory3_training.paired: ordinary texts, a share of both stages")
     parser.add_argument("--stock", type=int, default=1 << 30,
                         help="how many first and last parts of names are used (default all)")
-    parser.add_argument("--peak", type=float, default=3e-3, help="the highest learning rate")
+    parser.add_argument("--peak", type=float, default=2.5e-3, help="the highest learning rate of the second stage")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
     parser.add_argument("--f32", action="store_true", help="compute in float32, not bfloat16")
@@ -179,5 +179,5 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
             return texts.with_memory(TEXT_ROWS, TEXT_CHUNKS, seed, step)
         return batcher.batch(mix, seed, step)
 
-    stage = Stage(steps, peak=session.arguments.peak, decay=0.35)
+    stage = Stage(steps, peak=session.arguments.peak, decay=0.7)
     return session.run("continual", model, stage, make_batch, "d1abc", window=WINDOW)
