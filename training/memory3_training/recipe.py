@@ -10,6 +10,8 @@ from memory3_training.schedule import Schedule
 PLAIN_EVERY = 3  # every so many steps of the second stage one plain batch
 TEXT_EVERY = 4  # of either stage one batch of ordinary texts, where there are any
 TEXT_ROWS, TEXT_CHUNKS = 8, 6  # of one with memories: the references of the sixth chunk replace those of the first
+GROWING = 0.35 * 5 / 6  # share of the warm-up in which the lists' names and values move apart
+LISTS_ALONE = 1 / 6  # and in which, at its end, there is nothing else
 LONG_EVERY = 5  # and one whose contexts are longer than a chunk, so that memories change in it
 
 KIND_WEIGHTS = {("person", "en"): 3.0, ("company", "en"): 1.5, ("species", "en"): 1.5,
@@ -40,9 +42,12 @@ def plain_mix(lists: float = 0.2, facts: float = 0.0, statements: float = 0.0) -
 
 
 def warm_up_mix(step: int, steps: int) -> PlainMix:
-    """To look up by name comes first: lists whose names and values move apart, then mostly articles."""
-    growing = 0.35 * steps
+    """To look up by name comes first: lists whose names and values move apart; then mostly articles; then, while
+    the rate falls, nothing but lists: the second stage needs looking up to be right nearly always."""
+    growing = GROWING * steps
     mix = plain_mix(0.6 if step < growing else 0.25, facts=0.4, statements=0.2)
+    if step >= (1 - LISTS_ALONE) * steps:
+        mix = replace(mix, lists=1.0, confused=0.5)
     return replace(mix, distances=min(len(BETWEEN), 1 + int(len(BETWEEN) * step / growing)))
 
 
@@ -51,9 +56,9 @@ def memory_mix(step: int, steps: int) -> MemoryMix:
     nothing attached answers."""
     begun = step / steps
     mix = MemoryMix(groups=4, rows=6, chunks=1, kept=(16,))
-    if begun < 0.15:
+    if begun < 0.1:
         mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)
-    elif begun < 0.5:
+    elif begun < 0.4:
         mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.05, retrieved=0.2,
                       retold=0.1)
     else:

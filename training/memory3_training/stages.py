@@ -18,6 +18,7 @@ from memory3_training.model import MemoryModel
 from memory3_training.paired import read_paired
 from memory3_training.recipe import (
     KIND_WEIGHTS,
+    LISTS_ALONE,
     PLAIN_EVERY,
     TEXT_CHUNKS,
     TEXT_EVERY,
@@ -76,7 +77,7 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
                         help="file of memory3_training.paired: ordinary texts, a share of both stages")
     parser.add_argument("--stock", type=int, default=1 << 30,
                         help="how many first and last parts of names are used (default all)")
-    parser.add_argument("--peak", type=float, default=2.5e-3, help="the highest learning rate of the second stage")
+    parser.add_argument("--peak", type=float, default=1.5e-3, help="the highest learning rate of the second stage")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
     parser.add_argument("--f32", action="store_true", help="compute in float32, not bfloat16")
@@ -162,7 +163,8 @@ def run_warm_up(session: Session, model: MemoryModel, steps: int) -> MemoryModel
             return texts.plain(mix.rows, mix.length, seed, step)
         return plain_batch(session.writer, mix, seed, step)
 
-    return session.run("warm_up", model, Stage(steps), make_batch, "d1b", window=WINDOW)
+    stage = Stage(steps, decay=LISTS_ALONE)
+    return session.run("warm_up", model, stage, make_batch, "d1b", window=WINDOW)
 
 
 def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
@@ -179,5 +181,5 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
             return texts.with_memory(TEXT_ROWS, TEXT_CHUNKS, seed, step)
         return batcher.batch(mix, seed, step)
 
-    stage = Stage(steps, peak=session.arguments.peak, decay=0.7)
+    stage = Stage(steps, peak=session.arguments.peak, decay=0.6)
     return session.run("continual", model, stage, make_batch, "d1abc", window=WINDOW)

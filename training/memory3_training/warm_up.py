@@ -11,7 +11,7 @@ from memory3_training.stages import Session, run_warm_up, stage_parser
 
 def main() -> None:
     parser = stage_parser("warm_up", __doc__)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=3000)
     arguments = parser.parse_args()
     session = Session(arguments)
     run_warm_up(session, session.new_model(), arguments.steps)
