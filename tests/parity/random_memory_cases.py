@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 sys.dont_write_bytecode = True
+from bf16_twin import bf16_stable
 from rounding_stable import GREEDY_MARGIN, rounding_stable
 
 MODELS = ["stories260K-hf", "TinyStories-656K-hf"]
@@ -46,16 +47,18 @@ def run_make_case(reference, arguments):
                    stdout=subprocess.DEVNULL)
 
 
-def is_stable(stable_model, model, case):
-    """Whether single precision can decide every selection and every greedy token of the case."""
+def is_stable(model_class, model, case):
+    """Whether single precision can decide every selection and every greedy token of the case, and bf16 its logits."""
     settings = {k: v for k, v in case["memory"].items() if k != "enabled"}
-    oracle = stable_model(model, settings)
+    oracle = rounding_stable(model_class)(model, settings)
     for reference in case["references"]:
         oracle.encode_reference(reference["ids"], case["prefix_ids"])
-    return oracle.stable and case["smallest_greedy_margin"] > GREEDY_MARGIN
+    if not oracle.stable or case["smallest_greedy_margin"] <= GREEDY_MARGIN:
+        return False
+    return bf16_stable(model_class, model, case)
 
 
-def make_case(rng, stable_model, shared, texts, folder):
+def make_case(rng, model_class, shared, texts, folder):
     """One case that rounding does not decide; returns the model's folder, the case's file and what it is."""
     name = MODELS[rng.integers(len(MODELS))]
     model = shared / "data/models" / name
@@ -68,7 +71,7 @@ def make_case(rng, stable_model, shared, texts, folder):
         arguments = ["--seed", str(rng.integers(1 << 30)), "--memory", json.dumps(random_settings(rng, config)),
                      "--prompt", str(rng.integers(1, 140)), "--steps", str(rng.integers(1, 40)), "--prefix", json.dumps(prefix)]
         run_make_case(shared / "reference", [str(model), str(folder / "texts.json"), str(folder / "case.json"), *arguments])
-        if is_stable(stable_model, model, json.loads((folder / "case.json").read_text())):
+        if is_stable(model_class, model, json.loads((folder / "case.json").read_text())):
             return model, folder / "case.json", f"{name} {'random ids ' if random_ids else ''}{' '.join(arguments)}"
     raise RuntimeError("no case in which rounding decides nothing")
 
@@ -90,7 +93,7 @@ def main():
     texts = {name: story_ids(options.dump, options.shared / "data/models" / name, options.shared) for name in MODELS}
     for number in range(options.cases):
         with tempfile.TemporaryDirectory() as name:
-            model, case, what = make_case(rng, rounding_stable(Model), options.shared, texts, Path(name))
+            model, case, what = make_case(rng, Model, options.shared, texts, Path(name))
             for dtype in ["f32", "bf16"]:
                 # Rounding the weights to bf16 may decide which token a head keeps, and a row that sees few others
                 # shows it: in bf16 the choice is left to the reference.
