@@ -1,5 +1,6 @@
 #include "engine/memory/bank/taught_entry.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -182,9 +183,9 @@ absl::StatusOr<TaughtLine> ParseTaughtLine(std::string_view text, int64_t number
 }
 
 bool IsTornTail(std::string_view tail) {
-  // A file system may give blocks that were never written as zeros.
-  if (tail.find('\0') != std::string_view::npos) return true;
-  if (tail.back() == '\n') return false;
+  // A file system may give blocks that were never written as zeros: of one that did not hold the
+  // newline there are many. A single zero is a byte that was changed.
+  if (tail.back() == '\n') return std::count(tail.begin(), tail.end(), '\0') > 1;
   // A whole line but for its newline was cut there; followed by anything else, it was changed.
   tail.remove_suffix(1);
   return !Unsealed(tail).has_value();

@@ -175,8 +175,9 @@ TEST_F(TaughtLogTest, CutsOffWhatACrashLeftHalfWritten) {
   std::vector<size_t> sizes = {after.size() - 2, after.size() - 1};
   for (size_t size = before.size(); size < after.size(); size += 13) sizes.push_back(size);
   for (const size_t size : sizes) {
-    for (const size_t zeros : {0, 600}) {
-      SetLogBytes(after.substr(0, size) + std::string(zeros, '\0'));
+    for (const std::string& rest : {std::string(), std::string(600, '\0'),
+                                    std::string(600, '\0') + after.substr(after.size() - 5)}) {
+      SetLogBytes(after.substr(0, size) + rest);
       const auto log = Open();
       ASSERT_NE(log, nullptr) << size;
       ASSERT_EQ(log->taught(), 1) << size;
@@ -209,12 +210,15 @@ TEST_F(TaughtLogTest, NoticesEveryFlippedByteOfItsLog) {
   const std::string bytes = LogBytes();
   std::mt19937 random(1);
   for (size_t at = 0; at < bytes.size(); ++at) {
-    std::string changed = bytes;
-    changed[at] = static_cast<char>(changed[at] ^ (1 << random() % 7));
-    if (changed[at] == '\0') continue;  // as a crash would leave it
-    SetLogBytes(changed);
-    ASSERT_FALSE(OpenStatus().ok()) << "byte " << at;
-    ASSERT_EQ(LogBytes(), changed) << "what may be damage was overwritten";
+    const char flipped = static_cast<char>(bytes[at] ^ (1 << random() % 8));
+    // A zero must not be taken for what a crash leaves.
+    for (const char byte : {flipped, '\0'}) {
+      std::string changed = bytes;
+      changed[at] = byte;
+      SetLogBytes(changed);
+      ASSERT_FALSE(OpenStatus().ok()) << "byte " << at << " became " << static_cast<int>(byte);
+      ASSERT_EQ(LogBytes(), changed) << "what may be damage was overwritten";
+    }
   }
 }
 
