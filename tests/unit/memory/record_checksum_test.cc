@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <vector>
 
 #include "engine/base/crc32c.h"
@@ -17,6 +18,21 @@ TEST(RecordChecksumTest, CoversIdAndTokensInLittleEndianThenTheRecord) {
   EXPECT_EQ(checksum, Crc32cPortable(bytes));
   EXPECT_NE(checksum, RecordChecksum(0x0102030405060709, 8, record));
   EXPECT_NE(checksum, RecordChecksum(0x0102030405060708, 7, record));
+}
+
+// What a bank's records rest on: no test of a whole bank could open it once for each of its bits.
+TEST(RecordChecksumTest, ChangesWithEveryBitOfTheRecord) {
+  std::vector<uint8_t> record(8192);
+  std::mt19937 random(3);
+  for (uint8_t& byte : record) byte = static_cast<uint8_t>(random());
+  const uint32_t checksum = RecordChecksum(17, 8, record);
+  for (uint8_t& byte : record) {
+    for (int bit = 0; bit < 8; ++bit) {
+      byte = static_cast<uint8_t>(byte ^ (1 << bit));
+      ASSERT_NE(RecordChecksum(17, 8, record), checksum);
+      byte = static_cast<uint8_t>(byte ^ (1 << bit));
+    }
+  }
 }
 
 }  // namespace

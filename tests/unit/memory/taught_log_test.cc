@@ -1,8 +1,10 @@
 #include "engine/memory/bank/taught_log.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -66,6 +68,22 @@ class TaughtLogTest : public testing::Test {
   const TempFolder folder_;
   const std::filesystem::path dir_ = folder_.path() / "taught";
   const std::filesystem::path log_path_ = dir_ / kTaughtLogFile;
+};
+
+// While it lives no file of this process grows beyond `bytes`: what a full disk looks like.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(int64_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);  // an error of the write instead
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(bytes);
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() { EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before_), 0); }
+
+ private:
+  rlimit before_ = {};
 };
 
 void ExpectMemory(const TaughtLog& log, const MemoryKey& key, int number, int tokens) {
@@ -186,6 +204,33 @@ TEST_F(TaughtLogTest, CutsOffWhatACrashLeftHalfWritten) {
   }
   const auto log = Open();
   EXPECT_EQ(Add(*log, 3), kFirstTaughtId + 1);
+  ExpectMemory(*log, {.id = kFirstTaughtId + 1}, 3, 4);
+}
+
+// A store that failed is not seen, by nobody and not after a restart, and costs nothing but itself.
+TEST_F(TaughtLogTest, AFullDiskLosesWhatDidNotFitAndNothingElse) {
+  const int64_t record_bytes = RecordBytes(kSmallShape);
+  {
+    const auto log = Open();
+    Add(*log, 1);
+    const std::string before = LogBytes();
+    ReferenceText long_one = SmallReference(2);
+    long_one.text = std::string(40000, 'x');
+    // Room for a part of the record; then for the record and a part of its entry.
+    for (const int64_t room : {record_bytes + 100, 2 * record_bytes + 100}) {
+      const FileSizeLimit full(room);
+      EXPECT_FALSE(log->Add(long_one, 3, Span(RandomRecord(2))).ok()) << room;
+      EXPECT_EQ(LogBytes(), before);
+      EXPECT_EQ(log->taught(), 1);
+      EXPECT_EQ(log->Find(long_one.text), std::nullopt);
+      EXPECT_FALSE(log->Place({.id = kFirstTaughtId + 1}).ok());
+    }
+    EXPECT_EQ(Add(*log, 3), kFirstTaughtId + 1);
+    ExpectMemory(*log, {.id = kFirstTaughtId + 1}, 3, 4);
+  }
+  const auto log = Open();
+  EXPECT_EQ(log->taught(), 2);
+  ExpectMemory(*log, {.id = kFirstTaughtId}, 1, 2);
   ExpectMemory(*log, {.id = kFirstTaughtId + 1}, 3, 4);
 }
 
