@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "engine/memory/bank/bank.h"
 #include "memory3/v1/bank.grpc.pb.h"
 #include "memory3/v1/model.grpc.pb.h"
 #include "tests/integration/memory_server.h"
@@ -14,6 +15,7 @@
 namespace memory3 {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 constexpr int kChunk = 16;
@@ -358,6 +360,10 @@ TEST(ServerMemoryStartTest, ABankOfAnotherModelIsRefusedNamingBoth) {
   const absl::Status loaded = (*server)->LoadModel();
   EXPECT_EQ(loaded.code(), absl::StatusCode::kFailedPrecondition) << loaded;
   EXPECT_THAT(std::string(loaded.message()), HasSubstr(options.memory.bank.string()));
+  const auto bank = Bank::Open(folder.bank());
+  ASSERT_TRUE(bank.ok()) << bank.status();
+  EXPECT_THAT(std::string(loaded.message()), HasSubstr((*bank)->manifest().model_fingerprint));
+  EXPECT_THAT(std::string(loaded.message()), ContainsRegex("this model's is [0-9a-f]+"));
   server->reset();
   std::fclose(null);
 }
