@@ -4,6 +4,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "tests/integration/http_get.h"
+#include "tests/integration/list_services.h"
 #include "tests/integration/retrieval_bank.h"
 #include "tests/integration/retrieval_harness.h"
 #include "tests/unit/retrieval/temp_dir.h"
@@ -112,6 +113,14 @@ TEST_F(RetrievalServiceTest, IsUnreadyUntilThereIsABank) {
   }
   EXPECT_EQ(HealthOf(harness, "nobody"), HealthCheckResponse::SERVICE_UNKNOWN);
   EXPECT_EQ(harness.Nearest(texts_[9]), 9u);
+}
+
+TEST_F(RetrievalServiceTest, ReflectionListsTheServices) {
+  RetrievalHarness harness(RetrievalTestOptions(bank_));
+  const std::string names = ListServices(harness.channel());
+  for (const char* service : {"memory3.v1.RetrievalService", "grpc.health.v1.Health"}) {
+    EXPECT_NE(names.find(service), std::string::npos) << service;
+  }
 }
 
 TEST_F(RetrievalServiceTest, ListensOnAUnixSocket) {

@@ -1,6 +1,4 @@
 // Before the model is loaded, while it serves, and while the server drains.
-#include <grpcpp/generic/generic_stub.h>
-
 #include <array>
 
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -8,6 +6,7 @@
 #include "memory3/v1/model.grpc.pb.h"
 #include "memory3/v1/tokenizer.grpc.pb.h"
 #include "tests/integration/http_get.h"
+#include "tests/integration/list_services.h"
 #include "tests/integration/synth_folder.h"
 #include "tests/integration/test_server.h"
 
@@ -87,37 +86,6 @@ TEST(ServerLifecycleTest, AbortedCallsEndWithUnavailable) {
   EXPECT_TRUE(RetryInfoOf(status).has_value());
   EXPECT_TRUE(server.server().AwaitIdle(absl::Seconds(10)));
   EXPECT_TRUE(server.BecomesIdle());
-}
-
-// The bytes of a reflection answer, taken without its generated classes, which are not installed
-// everywhere: the names stand in it as they are.
-std::string ListServices(const std::shared_ptr<grpc::Channel>& channel) {
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  const auto next = [&queue] {
-    void* tag = nullptr;
-    bool ok = false;
-    return queue.Next(&tag, &ok) && ok;
-  };
-  const auto call = stub.PrepareCall(
-      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
-  call->StartCall(nullptr);
-  next();
-  const grpc::Slice list_services(std::string("\x3A\x00", 2));  // field 7, an empty string
-  call->Write(grpc::ByteBuffer(&list_services, 1), nullptr);
-  next();
-  grpc::ByteBuffer reply;
-  call->Read(&reply, nullptr);
-  if (!next()) return "";
-  call->WritesDone(nullptr);
-  next();
-  grpc::Status status;
-  call->Finish(&status, nullptr);
-  next();
-  grpc::Slice bytes;
-  EXPECT_TRUE(reply.DumpToSingleSlice(&bytes).ok());
-  return std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
 }
 
 TEST(ServerLifecycleTest, ReflectionListsTheServices) {
