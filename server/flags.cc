@@ -71,7 +71,8 @@ ABSL_FLAG(std::string, retrieval_target, "127.0.0.1:8471",
 ABSL_FLAG(std::string, memory_config, "",
           "JSON object that overrides config.json's memory3; as the bank was built with");
 ABSL_FLAG(std::string, memory_policy, "deadline",
-          "of requests that give none: deadline (goes on without what is late) or strict (waits)");
+          "of requests that give none: deadline (goes on without what is late), strict (waits) or "
+          "off (no memory, unless a request asks for it: with deadline then)");
 ABSL_FLAG(absl::Duration, memory_deadline, absl::Milliseconds(50),
           "longest wait at one chunk boundary under the deadline policy");
 ABSL_FLAG(
@@ -156,9 +157,11 @@ absl::Status ReadMemoryFlags(ServerOptions* options) {
   memory.retrieval_target = absl::GetFlag(FLAGS_retrieval_target);
   memory.config_override = absl::GetFlag(FLAGS_memory_config);
   const std::string policy = absl::GetFlag(FLAGS_memory_policy);
-  if (policy != "deadline" && policy != "strict") {
-    return FlagError("memory_policy", absl::StrCat("'", policy, "' is not deadline or strict"));
+  if (policy != "deadline" && policy != "strict" && policy != "off") {
+    return FlagError("memory_policy",
+                     absl::StrCat("'", policy, "' is not deadline, strict or off"));
   }
+  memory.used_by_default = policy != "off";
   memory.default_policy = policy == "strict" ? MemoryPolicy::kStrict : MemoryPolicy::kDeadline;
   const std::string reader = absl::GetFlag(FLAGS_memory_reader);
   if (reader != "auto" && reader != "pread" && reader != "io_uring") {

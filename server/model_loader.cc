@@ -101,7 +101,8 @@ void FillContext(const ServerOptions& options, ServedModel& model) {
   context.bos_token = model.config.bos_token;
   context.defaults = options.default_sampling;
   if (model.memory != nullptr) {
-    context.memory = MemoryContext{options.memory.default_policy, info.memory.position_offset};
+    context.memory = MemoryContext{options.memory.default_policy, info.memory.position_offset,
+                                   options.memory.used_by_default};
   }
   const int longest_answer = info.max_context - 1;
   context.limits = {

@@ -15,7 +15,9 @@ v1::ExplicitMemory DescribeMemory(const ServedModel& model) {
   out.set_memories_per_chunk(info.memories_per_chunk);
   out.set_reference_tokens(info.reference_tokens);
   out.set_max_context_tokens(model.context.limits.max_context_tokens - info.position_offset);
-  out.set_default_policy(model.context.memory->default_policy == MemoryPolicy::kStrict
+  const MemoryContext& memory = *model.context.memory;
+  out.set_default_policy(!memory.used_by_default ? v1::MEMORY_POLICY_OFF
+                         : memory.default_policy == MemoryPolicy::kStrict
                              ? v1::MEMORY_POLICY_STRICT
                              : v1::MEMORY_POLICY_DEADLINE);
   out.set_lead_tokens(model.memory->options().lead_tokens);

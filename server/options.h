@@ -26,6 +26,7 @@ struct MemoryOptions {
   std::string retrieval_target;      // HOST:PORT or unix:PATH
   std::string config_override;       // JSON, wins over config.json's memory3
   MemoryPolicy default_policy = MemoryPolicy::kDeadline;
+  bool used_by_default = true;  // false: by requests that ask for it
   absl::Duration boundary_deadline = absl::Milliseconds(50);
   absl::Duration strict_timeout = absl::Seconds(30);
   absl::Duration retrieval_timeout = absl::Milliseconds(200);

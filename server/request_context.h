@@ -31,6 +31,7 @@ struct RequestLimits {
 struct MemoryContext {
   MemoryPolicy default_policy = MemoryPolicy::kDeadline;
   int position_offset = 0;  // tokens of the context that memory takes (RunnerMemoryInfo)
+  bool used_by_default = true;
 };
 
 // Views: whoever makes one keeps what it points to alive.

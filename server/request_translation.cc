@@ -71,17 +71,33 @@ absl::StatusOr<std::vector<int32_t>> PromptIds(const v1::ChatRequest& request,
   return std::vector<int32_t>(request.prompt_token_ids().begin(), request.prompt_token_ids().end());
 }
 
+bool WantsMemory(const v1::ChatRequest& request, const RequestContext& context) {
+  if (request.has_use_memory()) return request.use_memory();
+  if (!context.memory.has_value()) return false;
+  if (request.memory_policy() != v1::MEMORY_POLICY_UNSPECIFIED) {
+    return request.memory_policy() != v1::MEMORY_POLICY_OFF;
+  }
+  return context.memory->used_by_default;
+}
+
+absl::string_view WhyNoMemory(const v1::ChatRequest& request, const RequestContext& context) {
+  if (request.has_use_memory()) return "use_memory is false";
+  if (!context.memory.has_value()) return "this server has no bank of memories";
+  if (request.memory_policy() == v1::MEMORY_POLICY_OFF) return "memory_policy is OFF";
+  return "use_memory is not, and this server's own policy is off";
+}
+
 // Honours every field about memory or refuses it: none is taken and then ignored.
 absl::Status SetMemory(const v1::ChatRequest& request, const RequestContext& context,
                        MemoryRequest* out) {
   if (request.use_memory() && !context.memory.has_value()) {
     return FieldError("use_memory", "this server has no bank of memories");
   }
-  out->enabled = request.has_use_memory() ? request.use_memory() : context.memory.has_value();
-  const absl::string_view why =
-      request.has_use_memory() ? "use_memory is false" : "this server has no bank of memories";
+  out->enabled = WantsMemory(request, context);
   if (!out->enabled) {
-    if (request.memory_policy() != v1::MEMORY_POLICY_UNSPECIFIED) {
+    const absl::string_view why = WhyNoMemory(request, context);
+    if (request.memory_policy() != v1::MEMORY_POLICY_UNSPECIFIED &&
+        request.memory_policy() != v1::MEMORY_POLICY_OFF) {
       return FieldError("memory_policy", absl::StrCat("is given, but ", why));
     }
     if (request.memory_required()) {
@@ -102,6 +118,8 @@ absl::Status SetMemory(const v1::ChatRequest& request, const RequestContext& con
     case v1::MEMORY_POLICY_DEADLINE:
       out->policy = MemoryPolicy::kDeadline;
       break;
+    case v1::MEMORY_POLICY_OFF:
+      return FieldError("memory_policy", "is OFF, but use_memory is true");
     default:
       return FieldError("memory_policy",
                         absl::StrCat("is no policy: ", static_cast<int>(request.memory_policy())));

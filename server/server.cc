@@ -194,8 +194,9 @@ class Server::Impl {
                {"record_bytes", bank->manifest().record_bytes},
                {"slots", model_->engine->runner_info().memory.slots},
                {"taught", memory.taught() == nullptr ? int64_t{-1} : memory.taught()->taught()},
-               {"policy",
-                options_.memory.default_policy == MemoryPolicy::kStrict ? "strict" : "deadline"},
+               {"policy", !options_.memory.used_by_default                          ? "off"
+                          : options_.memory.default_policy == MemoryPolicy::kStrict ? "strict"
+                                                                                    : "deadline"},
                {"lead_tokens", options_.memory.lead_tokens},
                {"retrieval_target", options_.memory.retrieval_target},
                {"reader", memory.reader_summary()}});

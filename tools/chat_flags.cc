@@ -48,8 +48,8 @@ ABSL_FLAG(absl::optional<int32_t>, top_logprobs, absl::nullopt,
 ABSL_FLAG(bool, no_memory, false, "Ask the plain decoder, without explicit memory.");
 ABSL_FLAG(
     std::string, memory_policy, "",
-    "What an answer does when memories are not there in time: strict waits, deadline goes on. "
-    "Default: the server's.");
+    "What an answer does when memories are not there in time: strict waits, deadline goes on; off "
+    "asks for none. Default: the server's.");
 ABSL_FLAG(bool, memory_required, false,
           "Rather an error than an answer in which a chunk lacks its memories.");
 ABSL_FLAG(bool, show_memory, false,
@@ -87,9 +87,11 @@ absl::Status SetMemory(v1::ChatRequest* request) {
     request->set_memory_policy(v1::MEMORY_POLICY_STRICT);
   } else if (policy == "deadline") {
     request->set_memory_policy(v1::MEMORY_POLICY_DEADLINE);
+  } else if (policy == "off") {
+    request->set_memory_policy(v1::MEMORY_POLICY_OFF);
   } else if (!policy.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--memory_policy: must be strict or deadline, got ", policy));
+        absl::StrCat("--memory_policy: must be strict, deadline or off, got ", policy));
   }
   return absl::OkStatus();
 }

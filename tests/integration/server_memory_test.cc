@@ -135,6 +135,9 @@ TEST_F(ServerMemoryTest, WithoutMemoryItIsThePlainDecoder) {
   ASSERT_TRUE(here.status.ok() && there.status.ok());
   EXPECT_EQ(here.token_ids(), there.token_ids());
   EXPECT_FALSE(here.chunks.back().usage().has_memory());
+  v1::ChatRequest off = PromptRequest("eee number", 60);
+  off.set_memory_policy(v1::MEMORY_POLICY_OFF);
+  EXPECT_EQ(Chat(server_.chat(), off).token_ids(), here.token_ids());
   EXPECT_NE(here.token_ids(), Chat(server_.chat(), MemoryRequestFor("eee number", 60)).token_ids());
   request.set_use_memory(true);
   EXPECT_EQ(Chat(plain.chat(), request).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
@@ -146,12 +149,32 @@ TEST_F(ServerMemoryTest, WithoutMemoryItIsThePlainDecoder) {
             grpc::StatusCode::FAILED_PRECONDITION);
 }
 
-TEST_F(ServerMemoryTest, GetModelTellsOfMemory) {
+v1::Model ModelOf(TestServer& server) {
   grpc::ClientContext context;
   v1::Model model;
-  ASSERT_TRUE(v1::ModelService::NewStub(server_.channel())
+  EXPECT_TRUE(v1::ModelService::NewStub(server.channel())
                   ->GetModel(&context, v1::GetModelRequest(), &model)
                   .ok());
+  return model;
+}
+
+TEST_F(ServerMemoryTest, AServersPolicyOfOffLeavesMemoryToThoseWhoAskForIt) {
+  ServerOptions options = folder_.server_options();
+  options.memory.taught_dir.clear();  // the other server's
+  options.memory.used_by_default = false;
+  TestServer server(options);
+  EXPECT_EQ(ModelOf(server).memory().default_policy(), v1::MEMORY_POLICY_OFF);
+  const ChatAnswer plain = Chat(server.chat(), PromptRequest("eee number", 30));
+  ASSERT_TRUE(plain.status.ok()) << plain.status.error_message();
+  EXPECT_FALSE(plain.chunks.back().usage().has_memory());
+  const ChatAnswer asked = Chat(server.chat(), MemoryRequestFor("eee number", 30));
+  ASSERT_TRUE(asked.status.ok()) << asked.status.error_message();
+  EXPECT_FALSE(MemoryIds(asked).empty());
+}
+
+TEST_F(ServerMemoryTest, GetModelTellsOfMemory) {
+  const v1::Model model = ModelOf(server_);
+  EXPECT_EQ(model.memory().default_policy(), v1::MEMORY_POLICY_DEADLINE);
   EXPECT_EQ(model.memory().chunk_tokens(), kChunk);
   EXPECT_EQ(model.memory().memories_per_chunk(), kTestMemoriesPerChunk);
   EXPECT_EQ(model.memory().lead_tokens(), 4);

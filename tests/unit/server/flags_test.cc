@@ -64,6 +64,7 @@ TEST_F(FlagsTest, ReachTheOptions) {
   EXPECT_EQ(memory.taught_dir, "banks/a-taught");
   EXPECT_EQ(memory.retrieval_target, "unix:/tmp/r.sock");
   EXPECT_EQ(memory.default_policy, MemoryPolicy::kStrict);
+  EXPECT_TRUE(memory.used_by_default);
   EXPECT_EQ(memory.boundary_deadline, absl::Milliseconds(7));
   EXPECT_EQ(memory.strict_timeout, absl::Seconds(9));
   EXPECT_EQ(memory.retrieval_timeout, absl::Milliseconds(11));
@@ -73,6 +74,8 @@ TEST_F(FlagsTest, ReachTheOptions) {
   EXPECT_EQ(memory.reader, ReaderKind::kPread);
   EXPECT_EQ(memory.direct, DirectReads::kOff);
   EXPECT_EQ(memory.config_override, "{}");
+  Set("memory_policy", "off");
+  EXPECT_FALSE(OptionsFromFlags()->memory.used_by_default);
 }
 
 TEST_F(FlagsTest, BadValuesNameTheFlag) {

@@ -207,6 +207,29 @@ TEST_F(RequestTranslationTest, MemoryFieldsAreHonoured) {
   EXPECT_FALSE(TranslateRequest(plain, context_, 1)->memory.enabled);
 }
 
+TEST_F(RequestTranslationTest, AMemoryPolicyOfOffIsAPlainDecoder) {
+  v1::ChatRequest off = Prompt("hi");
+  off.set_memory_policy(v1::MEMORY_POLICY_OFF);
+  EXPECT_FALSE(TranslateRequest(off, context_, 1)->memory.enabled);  // no bank either
+  context_.memory = MemoryContext{MemoryPolicy::kStrict, 20};
+  EXPECT_FALSE(TranslateRequest(off, context_, 1)->memory.enabled);
+  off.set_use_memory(false);
+  EXPECT_FALSE(TranslateRequest(off, context_, 1)->memory.enabled);
+
+  // The server's own: for requests that say nothing.
+  context_.memory = MemoryContext{MemoryPolicy::kDeadline, 20, /*used_by_default=*/false};
+  v1::ChatRequest request = Prompt("hi");
+  EXPECT_FALSE(TranslateRequest(request, context_, 1)->memory.enabled);
+  request.set_memory_policy(v1::MEMORY_POLICY_STRICT);
+  EXPECT_TRUE(TranslateRequest(request, context_, 1)->memory.enabled);
+  EXPECT_EQ(TranslateRequest(request, context_, 1)->memory.policy, MemoryPolicy::kStrict);
+  request = Prompt("hi");
+  request.set_use_memory(true);
+  EXPECT_TRUE(TranslateRequest(request, context_, 1)->memory.enabled);
+  EXPECT_EQ(TranslateRequest(request, context_, 1)->memory.policy, MemoryPolicy::kDeadline);
+  EXPECT_EQ(FieldRefused([](auto* r) { r->set_memory_details(true); }), "memory_details");
+}
+
 TEST_F(RequestTranslationTest, MemoryFieldsThatCannotBeHonouredAreRefused) {
   const auto none = [](auto* r) { r->set_use_memory(false); };
   EXPECT_EQ(FieldRefused([](auto* r) { r->set_use_memory(true); }), "use_memory");
@@ -219,6 +242,10 @@ TEST_F(RequestTranslationTest, MemoryFieldsThatCannotBeHonouredAreRefused) {
             "memory_policy");
   EXPECT_EQ(FieldRefused([&](auto* r) { none(r), r->set_memory_policy(v1::MEMORY_POLICY_STRICT); }),
             "memory_policy");
+  const auto off = [](auto* r) { r->set_memory_policy(v1::MEMORY_POLICY_OFF); };
+  EXPECT_EQ(FieldRefused([&](auto* r) { off(r), r->set_use_memory(true); }), "memory_policy");
+  EXPECT_EQ(FieldRefused([&](auto* r) { off(r), r->set_memory_required(true); }),
+            "memory_required");
   EXPECT_EQ(FieldRefused([&](auto* r) { none(r), r->set_memory_required(true); }),
             "memory_required");
   EXPECT_EQ(FieldRefused([&](auto* r) { none(r), r->set_memory_details(true); }), "memory_details");

@@ -89,6 +89,8 @@ TEST_F(ChatFlagsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(request->memory_policy(), v1::MEMORY_POLICY_STRICT);
   EXPECT_TRUE(request->memory_required());
   EXPECT_TRUE(request->memory_details());
+  Set("memory_policy", "off");
+  EXPECT_EQ(RequestFromFlags()->memory_policy(), v1::MEMORY_POLICY_OFF);
 }
 
 TEST_F(ChatFlagsTest, MalformedListsAreRefusedByFlag) {
