@@ -56,9 +56,9 @@ def memory_mix(step: int, steps: int) -> MemoryMix:
     nothing attached answers."""
     begun = step / steps
     mix = MemoryMix(groups=4, rows=6, chunks=1, kept=(16,))
-    if begun < 0.1:
+    if begun < 0.04:
         mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)
-    elif begun < 0.4:
+    elif begun < 0.25:
         mix = replace(mix, visible=(2, 4, 5, 5), facts=0.5, statements=0.2, confused=0.8, unknown=0.05, retrieved=0.2,
                       retold=0.1)
     else:

@@ -175,7 +175,7 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
     def make_batch(step: int) -> Batch:
         mix = memory_mix(step, steps)
         if step % PLAIN_EVERY == PLAIN_EVERY - 1:
-            plain = plain_mix(0.2 + 0.3 * mix.facts, mix.facts, mix.statements)
+            plain = plain_mix(0.4, mix.facts, mix.statements)
             return plain_batch(session.writer, plain, seed, step)
         if texts is not None and step % TEXT_EVERY == 0:
             return texts.with_memory(TEXT_ROWS, TEXT_CHUNKS, seed, step)
