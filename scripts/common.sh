@@ -22,7 +22,7 @@ job_count() {
 # Files of our own C++ code, one per line, sorted.
 cxx_files() {
   local folders=() folder
-  for folder in engine retrieval server tools tests bench; do
+  for folder in common engine retrieval server tools tests bench; do
     [[ ! -d $folder ]] || folders+=("$folder")
   done
   find "${folders[@]}" -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' | sort

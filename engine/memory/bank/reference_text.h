@@ -16,8 +16,8 @@ struct ReferenceText {
   bool operator==(const ReferenceText&) const = default;
 };
 
-// What retrieval compares with a query: a title says what a paragraph is about that itself only says
-// "he" or "it".
+// What retrieval compares with a query: a title says what a paragraph is about that itself only
+// says "he" or "it".
 inline std::string RetrievalText(const ReferenceText& reference) {
   return reference.title.empty() ? reference.text : reference.title + "\n" + reference.text;
 }
