@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <string>
 
-#include "absl/flags/parse.h"
 #include "engine/base/flag_help.h"
 #include "retrieval/service/flags.h"
 #include "retrieval/service/retrieval_server.h"
@@ -48,7 +47,7 @@ int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, {memory3::kUsage, {"retrieval/service/flags.cc"}})) {
     return 0;
   }
-  if (absl::ParseCommandLine(argc, argv).size() > 1) {
+  if (memory3::ParseFlagsOrExit(argc, argv).size() > 1) {
     std::fprintf(stderr, "memory3-retrieval: takes flags only; see --help\n");
     return 2;
   }

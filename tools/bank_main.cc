@@ -1,5 +1,4 @@
 // memory3-bank: builds banks of memories and looks into them.
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -26,12 +25,6 @@ search finds references as the retrieval service does.
   memory3-bank build --model_dir models/demo --input encyclopaedia.jsonl --out bank
   memory3-bank search bank "who built the lighthouse?")";
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "memory3-bank: %s\n", std::string(status.message()).c_str());
-  // As for every program here: 2 for what was asked wrongly, 1 for what went wrong.
-  return absl::IsInvalidArgument(status) ? 2 : 1;
-}
-
 absl::Status Run(const std::vector<std::string>& words) {
   const std::string command = words.empty() ? "" : words[0];
   const size_t count = words.size();
@@ -52,6 +45,6 @@ int main(int argc, char** argv) {
                                   {"tools/bank_build.cc", "tools/bank_inspect.cc"}};
   if (memory3::PrintHelpIfAsked(argc, argv, page)) return 0;
   const std::vector<char*> arguments = memory3::ParseFlagsOrExit(argc, argv);
-  const absl::Status status = memory3::Run({arguments.begin() + 1, arguments.end()});
-  return status.ok() ? 0 : memory3::Fail(status);
+  return memory3::EndProgram("memory3-bank",
+                             memory3::Run({arguments.begin() + 1, arguments.end()}));
 }

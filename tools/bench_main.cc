@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/algorithm/container.h"
@@ -13,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "engine/base/flag_help.h"
+#include "engine/base/status_macros.h"
 #include "tools/bench_commands.h"
 #include "tools/bench_report.h"
 
@@ -115,27 +117,25 @@ std::string ForeignFlag(const Command& command) {
   return "";
 }
 
-int Fail(absl::string_view problem) {
-  std::fprintf(stderr, "memory3-bench: %s\n", std::string(problem).c_str());
-  return 1;
-}
-
-int Run(const std::vector<char*>& arguments, std::string command_line) {
+absl::Status Run(const std::vector<char*>& arguments, std::string command_line) {
   const std::string format = absl::GetFlag(FLAGS_format);
-  if (format != "markdown" && format != "json") return Fail("--format: must be markdown or json");
+  if (format != "markdown" && format != "json") {
+    return absl::InvalidArgumentError("--format: must be markdown or json");
+  }
   const Command* command = arguments.size() == 1 ? FindCommand(arguments[0]) : nullptr;
-  if (command == nullptr) return Fail("give one subcommand: engine, memory or serve; see --help");
+  if (command == nullptr) {
+    return absl::InvalidArgumentError("give one subcommand: engine, memory or serve; see --help");
+  }
   if (const std::string flag = ForeignFlag(*command); !flag.empty()) {
-    return Fail(absl::StrCat("--", flag, " is no flag of ", command->name));
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, " is no flag of ", command->name));
   }
   BenchReport report;
   report.command = std::move(command_line);
   report.date = absl::Now();
   report.machine = DescribeMachine();
-  const absl::Status status = command->run(&report);
-  if (!status.ok()) return Fail(status.message());
+  M3_RETURN_IF_ERROR(command->run(&report));
   std::fputs((format == "json" ? report.ToJson() : report.ToMarkdown()).c_str(), stdout);
-  return 0;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -145,5 +145,6 @@ int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, memory3::HelpFor(argc > 1 ? argv[1] : ""))) return 0;
   std::string command_line = memory3::CommandLine(argc, argv);
   const std::vector<char*> arguments = memory3::ParseFlagsOrExit(argc, argv);
-  return memory3::Run({arguments.begin() + 1, arguments.end()}, std::move(command_line));
+  return memory3::EndProgram("memory3-bench", memory3::Run({arguments.begin() + 1, arguments.end()},
+                                                           std::move(command_line)));
 }

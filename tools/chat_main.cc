@@ -56,7 +56,7 @@ Asks a memory3-server and prints the answer as it is written. Ctrl-C cancels the
 
 Flags that say how to sample are sent only when given; the server's defaults hold for the others.
 The answer goes to standard output, everything else to standard error. Exit status: 0 for a whole
-answer, 1 for an error, 130 when cancelled.)";
+answer, 1 for an error, 2 for a wrong flag or nothing to ask, 130 when cancelled.)";
 
 const HelpPage kHelp = {kUsage, {"tools/chat_main.cc", "tools/chat_flags.cc"}};
 
@@ -144,9 +144,9 @@ int Run(const std::vector<char*>& words) {
   const bool list = absl::GetFlag(FLAGS_list_models);
   const absl::StatusOr<absl::optional<std::string>> text =
       list ? absl::optional<std::string>() : OneShotText(words);
-  if (!text.ok()) return Fail(std::string(text.status().message()));
+  if (!text.ok()) return EndProgram("memory3-chat", text.status());
   absl::StatusOr<v1::ChatRequest> request = RequestFromFlags();
-  if (!request.ok()) return Fail(std::string(request.status().message()));
+  if (!request.ok()) return EndProgram("memory3-chat", request.status());
 
   const std::shared_ptr<grpc::Channel> channel = ConnectTo(absl::GetFlag(FLAGS_target));
   if (const double seconds = absl::GetFlag(FLAGS_wait_ready); seconds > 0) {

@@ -2,15 +2,23 @@
 // be used. Built by the `cuda` preset only.
 #include <cstdio>
 
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
+#include "engine/base/flag_help.h"
 #include "engine/cuda/device.h"
 
+namespace {
+
+constexpr char kUsage[] = R"(usage: memory3-cuda-info
+
+Prints the CUDA driver, the runtime this build uses and every device. Exit status 1: there is no
+driver or no device.
+
+  memory3-cuda-info)";
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Prints the CUDA driver, the runtime this build uses and every device.\n"
-      "Exits with 1 when there is no driver or no device.\n\n  memory3-cuda-info");
-  absl::ParseCommandLine(argc, argv);
+  if (memory3::PrintHelpIfAsked(argc, argv, {kUsage, {}})) return 0;
+  memory3::ParseFlagsOrExit(argc, argv);
 
   const absl::StatusOr<memory3::CudaPlatform> platform = memory3::QueryCudaPlatform();
   if (!platform.ok()) {

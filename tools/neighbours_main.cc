@@ -57,9 +57,6 @@ int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, {memory3::kUsage, {"tools/neighbours_main.cc"}})) {
     return 0;
   }
-  const absl::Status status = memory3::Run(memory3::ParseFlagsOrExit(argc, argv).size());
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "memory3-neighbours: %s\n", std::string(status.message()).c_str());
-  // As for every program here: 2 for what was asked wrongly, 1 for what went wrong.
-  return absl::IsInvalidArgument(status) ? 2 : 1;
+  const size_t words = memory3::ParseFlagsOrExit(argc, argv).size();
+  return memory3::EndProgram("memory3-neighbours", memory3::Run(words));
 }

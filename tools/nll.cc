@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/flag_help.h"
@@ -120,7 +119,8 @@ absl::Status ScoreStory(const Story& story, const Story& other, Runner& runner, 
              &scores->context);
 }
 
-absl::Status Run() {
+absl::Status Run(size_t words) {
+  if (words > 1) return absl::InvalidArgumentError("takes flags only; see --help");
   M3_ASSIGN_OR_RETURN(const MemorySubject subject, LoadSubject());
   M3_ASSIGN_OR_RETURN(const std::vector<Story> stories, ReadStories(subject));
   NllScorer scorer(*subject.runner);
@@ -136,16 +136,11 @@ absl::Status Run() {
   return absl::OkStatus();
 }
 
-int Main(int argc, char** argv) {
-  if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/nll.cc"}})) return 0;
-  absl::ParseCommandLine(argc, argv);
-  const absl::Status status = Run();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "memory3-nll: %s\n", status.ToString().c_str());
-  return 2;
-}
-
 }  // namespace
 }  // namespace memory3
 
-int main(int argc, char** argv) { return memory3::Main(argc, argv); }
+int main(int argc, char** argv) {
+  if (memory3::PrintHelpIfAsked(argc, argv, {memory3::kUsage, {"tools/nll.cc"}})) return 0;
+  const size_t words = memory3::ParseFlagsOrExit(argc, argv).size();
+  return memory3::EndProgram("memory3-nll", memory3::Run(words));
+}

@@ -121,7 +121,10 @@ absl::StatusOr<bool> Passes() {
 
 int Main(int argc, char** argv) {
   if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/parity.cc"}})) return 0;
-  ParseFlagsOrExit(argc, argv);
+  if (ParseFlagsOrExit(argc, argv).size() > 1) {
+    std::fprintf(stderr, "memory3-parity: takes flags only; see --help\n");
+    return 2;
+  }
   const absl::StatusOr<bool> passes = Passes();
   if (!passes.ok()) {
     std::fprintf(stderr, "memory3-parity: %s\n", passes.status().ToString().c_str());

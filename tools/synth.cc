@@ -1,5 +1,4 @@
 // memory3-synth: a model folder with random weights.
-#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -121,10 +120,5 @@ absl::Status Run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (memory3::PrintHelpIfAsked(argc, argv, {memory3::kUsage, {"tools/synth.cc"}})) return 0;
-  const absl::Status status = memory3::Run(argc, argv);
-  if (!status.ok()) {
-    std::fprintf(stderr, "memory3-synth: %s\n", std::string(status.message()).c_str());
-    return status.code() == absl::StatusCode::kInvalidArgument ? 2 : 1;
-  }
-  return 0;
+  return memory3::EndProgram("memory3-synth", memory3::Run(argc, argv));
 }

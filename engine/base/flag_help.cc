@@ -91,4 +91,11 @@ std::vector<char*> ParseFlagsOrExit(int argc, char** argv) {
   return arguments;
 }
 
+int EndProgram(absl::string_view program, const absl::Status& status) {
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%s: %s\n", std::string(program).c_str(),
+               std::string(status.message()).c_str());
+  return absl::IsInvalidArgument(status) ? kWrongFlags : 1;
+}
+
 }  // namespace memory3

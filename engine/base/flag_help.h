@@ -4,6 +4,8 @@
 //   int main(int argc, char** argv) {
 //     if (PrintHelpIfAsked(argc, argv, {kUsage, {"tools/chat_main.cc"}})) return 0;
 //     std::vector<char*> arguments = ParseFlagsOrExit(argc, argv);
+//     return EndProgram("memory3-chat", Run(arguments));
+//   }
 //
 // absl's own page lists only the flags of the file that holds main, without an order, and ends with
 // status 1.
@@ -13,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace memory3 {
@@ -31,6 +34,10 @@ bool PrintHelpIfAsked(int argc, char** argv, const HelpPage& page);
 // absl::ParseCommandLine, except that unknown flags, values that do not parse and flag files that
 // cannot be read end the program with status 2, the status of every wrong flag, instead of 1.
 std::vector<char*> ParseFlagsOrExit(int argc, char** argv);
+
+// Says on standard error what went wrong, if anything did. Returns the program's exit status: 0; 2
+// for what was asked wrongly (InvalidArgument), 1 for what went wrong.
+int EndProgram(absl::string_view program, const absl::Status& status);
 
 }  // namespace memory3
 

@@ -235,7 +235,8 @@ absl::Status WriteAnswers(const Evaluation& all) {
   return absl::OkStatus();
 }
 
-absl::Status Run() {
+absl::Status Run(size_t words) {
+  if (words > 1) return absl::InvalidArgumentError("takes flags only; see --help");
   M3_RETURN_IF_ERROR(CheckFlags());
   M3_ASSIGN_OR_RETURN(const std::vector<uint64_t> seeds, Seeds());
   std::vector<SamplePrompt> samples;
@@ -273,9 +274,6 @@ int main(int argc, char** argv) {
                                 {memory3::kUsage, {"tools/evaluate/evaluate_main.cc"}})) {
     return 0;
   }
-  memory3::ParseFlagsOrExit(argc, argv);
-  const absl::Status status = memory3::Run();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "memory3-evaluate: %s\n", status.ToString().c_str());
-  return 2;
+  const size_t words = memory3::ParseFlagsOrExit(argc, argv).size();
+  return memory3::EndProgram("memory3-evaluate", memory3::Run(words));
 }

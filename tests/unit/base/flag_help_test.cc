@@ -55,5 +55,16 @@ TEST(FlagHelpTest, HelpIsRecognisedBeforeADoubleDash) {
   EXPECT_FALSE(asked({"help"}));
 }
 
+TEST(FlagHelpTest, TheExitStatusTellsWhoseFaultItWas) {
+  const auto end = [](const absl::Status& status) {
+    ::testing::internal::CaptureStderr();
+    const int exit_status = EndProgram("program", status);
+    return std::to_string(exit_status) + " " + ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(end(absl::OkStatus()), "0 ");
+  EXPECT_EQ(end(absl::InvalidArgumentError("--x: is off")), "2 program: --x: is off\n");
+  EXPECT_EQ(end(absl::NotFoundError("no file")), "1 program: no file\n");
+}
+
 }  // namespace
 }  // namespace memory3

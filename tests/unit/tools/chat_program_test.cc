@@ -63,10 +63,14 @@ TEST_F(ChatProgramTest, ErrorsArePlainAndEndWithOne) {
   const FinishedProgram chat = Chat({"--model=x", "hello"});
   EXPECT_EQ(chat.status, 1);
   EXPECT_THAT(chat.err, HasSubstr("memory3-chat: NOT_FOUND: no model \"x\"\n"));
-  EXPECT_EQ(Chat({}).status, 1);                                      // nothing to ask
-  EXPECT_EQ(Chat({"--prompt=a", "b"}).status, 1);                     // two questions
-  EXPECT_EQ(Chat({"--prompt=a", "--system=b"}).status, 1);            // no messages to join
   EXPECT_EQ(Chat({"--target=unix:/does/not/exist", "a"}).status, 1);  // no server
+}
+
+TEST_F(ChatProgramTest, WhatWasAskedWronglyEndsWithTwo) {
+  EXPECT_EQ(Chat({}).status, 2);                            // nothing to ask
+  EXPECT_EQ(Chat({"--prompt=a", "b"}).status, 2);           // two questions
+  EXPECT_EQ(Chat({"--prompt=a", "--system=b"}).status, 2);  // no messages to join
+  EXPECT_EQ(Chat({"--no_such_flag", "a"}).status, 2);
 }
 
 TEST_F(ChatProgramTest, ShowsTheMemoriesBehindAnAnswerOnStandardError) {
