@@ -45,6 +45,7 @@ ABSL_FLAG(bool, ignore_eos, false, "Go on past the model's own end-of-text.");
 ABSL_FLAG(bool, logprobs, false, "Show the log probability of every token, on standard error.");
 ABSL_FLAG(absl::optional<int32_t>, top_logprobs, absl::nullopt,
           "Show that many alternatives at every position too, 0 to 20; implies --logprobs.");
+ABSL_FLAG(std::string, user, "", "Who asks, for the server's log.");
 ABSL_FLAG(bool, no_memory, false, "Ask the plain decoder, without explicit memory.");
 ABSL_FLAG(
     std::string, memory_policy, "",
@@ -101,6 +102,7 @@ absl::Status SetMemory(v1::ChatRequest* request) {
 absl::StatusOr<v1::ChatRequest> RequestFromFlags() {
   v1::ChatRequest request;
   request.set_model(absl::GetFlag(FLAGS_model));
+  request.set_user(absl::GetFlag(FLAGS_user));
   IfGiven(FLAGS_max_tokens, [&](int32_t value) { request.set_max_tokens(value); });
   IfGiven(FLAGS_min_tokens, [&](int32_t value) { request.set_min_tokens(value); });
   IfGiven(FLAGS_temperature, [&](float value) { request.set_temperature(value); });

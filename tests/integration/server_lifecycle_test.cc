@@ -3,8 +3,6 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
-#include "memory3/v1/model.grpc.pb.h"
-#include "memory3/v1/tokenizer.grpc.pb.h"
 #include "tests/integration/http_get.h"
 #include "tests/integration/list_services.h"
 #include "tests/integration/synth_folder.h"
@@ -74,6 +72,30 @@ TEST(ServerLifecycleTest, HealthAndAdmissionFollowLoadingServingAndDraining) {
   watch_context.TryCancel();
 }
 
+TEST(ServerLifecycleTest, OnlyAStuckStepMakesLivenessFail) {
+  ServerOptions options = TestOptions(LongModel());
+  options.stuck_after = absl::Nanoseconds(1);  // a server at work passes for stuck
+  TestServer server(options);
+  const std::unique_ptr<Health::Stub> stub = Health::NewStub(server.channel());
+  const auto liveness = [&] {
+    HealthCheckResponse::ServingStatus serving = HealthCheckResponse::UNKNOWN;
+    EXPECT_TRUE(Check(*stub, "liveness", &serving).ok());
+    return serving;
+  };
+  const auto page = [&](const char* path) {
+    return HttpGet(server.server().metrics_port(), path).code;
+  };
+  ExpectHealth(server, HealthCheckResponse::SERVING);
+  ChatStream running(server.chat(), PromptRequest("a", 12000));
+  ASSERT_TRUE(running.Read().has_value());
+  EXPECT_TRUE(Eventually([&] { return liveness() == HealthCheckResponse::NOT_SERVING; }));
+  EXPECT_TRUE(Eventually([&] { return page("/healthz") == 503; }));
+  EXPECT_EQ(page("/readyz"), 200);  // a restart is for liveness to ask for
+  running.Cancel();
+  EXPECT_TRUE(server.BecomesIdle());
+  ExpectHealth(server, HealthCheckResponse::SERVING);
+}
+
 TEST(ServerLifecycleTest, AbortedCallsEndWithUnavailable) {
   TestServer server(TestOptions(LongModel()));
   ChatStream running(server.chat(), PromptRequest("a", 12000));
@@ -95,33 +117,6 @@ TEST(ServerLifecycleTest, ReflectionListsTheServices) {
                               "memory3.v1.TokenizerService", "grpc.health.v1.Health"}) {
     EXPECT_NE(names.find(service), std::string::npos) << service;
   }
-}
-
-TEST(ServerLifecycleTest, ModelAndTokenizerServicesDescribeTheModel) {
-  TestServer server(TestOptions(QuickModel()));
-  const auto models = v1::ModelService::NewStub(server.channel());
-  grpc::ClientContext model_context;
-  v1::Model model;
-  ASSERT_TRUE(models->GetModel(&model_context, v1::GetModelRequest(), &model).ok());
-  EXPECT_EQ(model.name(), "synth");
-  EXPECT_EQ(model.vocab_size(), 300);
-  EXPECT_EQ(model.limits().max_context_tokens(), 512);
-  EXPECT_EQ(model.defaults().temperature(), 1);
-
-  const auto tokenizer = v1::TokenizerService::NewStub(server.channel());
-  grpc::ClientContext tokenize_context;
-  v1::TokenizeRequest text;
-  text.set_text("h\xC3\xA9");
-  text.set_add_special_tokens(false);
-  v1::TokenizeResponse tokens;
-  ASSERT_TRUE(tokenizer->Tokenize(&tokenize_context, text, &tokens).ok());
-  ASSERT_EQ(tokens.token_ids_size(), 3);
-  grpc::ClientContext detokenize_context;
-  v1::DetokenizeRequest ids;
-  *ids.mutable_token_ids() = tokens.token_ids();
-  v1::DetokenizeResponse back;
-  ASSERT_TRUE(tokenizer->Detokenize(&detokenize_context, ids, &back).ok());
-  EXPECT_EQ(back.text(), text.text());
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 // Every metric of /metrics says something: it takes another value once the thing it counts happens.
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -80,7 +83,10 @@ TEST(ServerMetricsTest, EveryMetricMoves) {
   server.server().BeginDrain();
   scrape();
   EXPECT_GE(history.families().size(), 20U);
+  std::ifstream page(M3_SOURCE_DIR "/docs/operations.md");
+  const std::string documented(std::istreambuf_iterator<char>(page), {});
   for (const std::string& family : history.families()) {
+    EXPECT_NE(documented.find(family), std::string::npos) << family;
     EXPECT_TRUE(absl::StartsWith(family, "memory3_")) << family;
     // Cut-offs have a test of their own.
     const bool still = family == "memory3_build_info" || family == "memory3_stream_cut_offs_total";
@@ -119,6 +125,8 @@ TEST(ServerMetricsTest, TokensAndOutcomesAreCountedExactly) {
   EXPECT_EQ(samples["memory3_completion_tokens_total"], 10 + 11 + 12 + 13);
   EXPECT_EQ(samples["memory3_time_to_first_token_seconds_count"], 4);
   EXPECT_EQ(samples["memory3_inter_token_latency_seconds_count"], 9 + 10 + 11 + 12);
+  // Fast hardware must not end in the first bucket.
+  EXPECT_TRUE(samples.contains("memory3_inter_token_latency_seconds_bucket{le=\"0.0005\"}"));
   EXPECT_EQ(samples["memory3_step_rows_sum"], 4 * 5 + 9 + 10 + 11 + 12);
 }
 

@@ -116,6 +116,29 @@ TEST_F(ServerProgramTest, IdleServerStopsWithoutWaiting) {
   EXPECT_EQ(server.Wait(kExitTime), 0) << server.log();
 }
 
+// Whether the signal meets the loading or the moment after it.
+TEST_F(ServerProgramTest, TermWhileLoadingEndsItToo) {
+  ServerProcess server({ModelFlag(LongModel())});
+  ASSERT_TRUE(server.AwaitLog("loading").has_value());
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(kExitTime), 0) << server.log();
+}
+
+TEST_F(ServerProgramTest, OneLineSaysWhatIsServed) {
+  ServerProcess server({ModelFlag(QuickModel()), "--max_sequences=7", "--max_batch_tokens=33"});
+  ASSERT_TRUE(server.AwaitReady()) << server.log();
+  const nlohmann::json ready = *server.AwaitLog("ready");
+  EXPECT_EQ(ready.value("model", ""), "synth");
+  EXPECT_EQ(ready.value("architecture", ""), "LlamaForCausalLM");
+  EXPECT_NE(ready.value("device", ""), "");
+  EXPECT_EQ(ready.value("max_context", 0), 512);
+  EXPECT_EQ(ready.value("max_sequences", 0), 7);
+  EXPECT_EQ(ready.value("max_batch_tokens", 0), 33);
+  EXPECT_GT(ready.value("kv_cache_tokens", 0), 512);
+  EXPECT_EQ(HttpGet(ready.value("metrics_port", 0), "/readyz").code, 200);
+  EXPECT_NE(ready.value("grpc_port", 0), 0);
+}
+
 TEST_F(ServerProgramTest, WrongFlagsAreNamed) {
   const std::string model = ModelFlag(QuickModel());
   const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {

@@ -1,8 +1,11 @@
 // Requests that cannot be honoured are refused with a status that names the field.
 #include <grpcpp/generic/generic_stub.h>
 
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <limits>
+#include <set>
 
 #include "gtest/gtest.h"
 #include "tests/integration/synth_folder.h"
@@ -12,6 +15,7 @@ namespace memory3 {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct BadCase {
   const char* field;
@@ -27,6 +31,10 @@ const BadCase kBadCases[] = {
     {"messages[1].content", [](v1::ChatRequest& r) { r.add_messages()->set_role(v1::ROLE_USER); }},
     {"messages",
      [](v1::ChatRequest& r) { r.mutable_messages(0)->set_content(std::string(600, 'x')); }},
+    {"messages",
+     [](v1::ChatRequest& r) {
+       for (int i = 0; i < 1024; ++i) *r.add_messages() = r.messages(0);
+     }},
     {"prompt", [](v1::ChatRequest& r) { r.set_prompt("too"); }},
     {"prompt",
      [](v1::ChatRequest& r) {
@@ -46,6 +54,7 @@ const BadCase kBadCases[] = {
     {"min_tokens", [](v1::ChatRequest& r) { r.set_min_tokens(9); }},
     {"temperature", [](v1::ChatRequest& r) { r.set_temperature(kNaN); }},
     {"temperature", [](v1::ChatRequest& r) { r.set_temperature(-1); }},
+    {"temperature", [](v1::ChatRequest& r) { r.set_temperature(kInfinity); }},
     {"top_k", [](v1::ChatRequest& r) { r.set_top_k(-1); }},
     {"top_p", [](v1::ChatRequest& r) { r.set_top_p(0); }},
     {"top_p", [](v1::ChatRequest& r) { r.set_top_p(kNaN); }},
@@ -55,6 +64,11 @@ const BadCase kBadCases[] = {
     {"frequency_penalty", [](v1::ChatRequest& r) { r.set_frequency_penalty(kNaN); }},
     {"logit_bias", [](v1::ChatRequest& r) { (*r.mutable_logit_bias())[300] = 1; }},
     {"logit_bias", [](v1::ChatRequest& r) { (*r.mutable_logit_bias())[7] = 101; }},
+    {"logit_bias", [](v1::ChatRequest& r) { (*r.mutable_logit_bias())[7] = kNaN; }},
+    {"logit_bias",
+     [](v1::ChatRequest& r) {
+       for (int i = 0; i < 1025; ++i) (*r.mutable_logit_bias())[i] = 1;
+     }},
     {"stop[0]", [](v1::ChatRequest& r) { r.add_stop(""); }},
     {"stop[0]", [](v1::ChatRequest& r) { r.add_stop(std::string(257, 'x')); }},
     {"stop",
@@ -62,6 +76,10 @@ const BadCase kBadCases[] = {
        for (int i = 0; i < 17; ++i) r.add_stop("x");
      }},
     {"stop_token_ids[0]", [](v1::ChatRequest& r) { r.add_stop_token_ids(-1); }},
+    {"stop_token_ids",
+     [](v1::ChatRequest& r) {
+       for (int i = 0; i < 65; ++i) r.add_stop_token_ids(i);
+     }},
     {"top_logprobs", [](v1::ChatRequest& r) { r.set_top_logprobs(3); }},
     {"top_logprobs",
      [](v1::ChatRequest& r) {
@@ -71,7 +89,28 @@ const BadCase kBadCases[] = {
     {"n", [](v1::ChatRequest& r) { r.set_n(2); }},
     {"n", [](v1::ChatRequest& r) { r.set_n(0); }},
     {"user", [](v1::ChatRequest& r) { r.set_user(std::string(129, 'u')); }},
+    {"use_memory", [](v1::ChatRequest& r) { r.set_use_memory(true); }},
+    {"memory_policy", [](v1::ChatRequest& r) { r.set_memory_policy(v1::MEMORY_POLICY_STRICT); }},
+    {"memory_required", [](v1::ChatRequest& r) { r.set_memory_required(true); }},
+    {"memory_details", [](v1::ChatRequest& r) { r.set_memory_details(true); }},
 };
+
+// Every field of a request appears above or honours all of its values, and is documented.
+TEST(ServerRefusalCasesTest, CoverEveryField) {
+  std::set<std::string> fields = {"model", "seed", "ignore_eos", "logprobs"};
+  for (const BadCase& bad : kBadCases) {
+    const std::string path = bad.field;
+    fields.insert(path.substr(0, path.find('[')));
+  }
+  std::ifstream page(M3_SOURCE_DIR "/docs/api.md");
+  const std::string documented(std::istreambuf_iterator<char>(page), {});
+  const google::protobuf::Descriptor* request = v1::ChatRequest::descriptor();
+  for (int i = 0; i < request->field_count(); ++i) {
+    const std::string name = request->field(i)->name();
+    EXPECT_TRUE(fields.contains(name)) << name;
+    EXPECT_NE(documented.find("`" + name + "`"), std::string::npos) << name;
+  }
+}
 
 class ServerRefusalTest : public testing::Test {
  protected:

@@ -1,6 +1,7 @@
 // Readers slower than the server writes: each is cut off after its bounded buffer, alone.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "tests/integration/http_get.h"
 #include "tests/integration/raw_http2_client.h"
@@ -99,6 +100,21 @@ constexpr bool kMeasurable = false;
 constexpr bool kMeasurable = true;
 #endif
 
+double Sample(const ServerProcess& server, const std::string& name) {
+  return ParseSamples(HttpGet(server.metrics_port(), "/metrics").body)[name];
+}
+
+TEST(ServerSlowReaderProgramTest, DoesNotKeepTheServerFromStopping) {
+  ServerProcess server({"--model_dir=" + LongModel().string(), "--shutdown_grace=200ms"});
+  ASSERT_TRUE(server.AwaitReady()) << server.log();
+  RawHttp2Client slow(server.grpc_port(), kSmallWindow);
+  slow.StartChat(FatRequest("slow", 200));  // whose rest waits in its buffer
+  EXPECT_TRUE(Eventually([&] { return Sample(server, "memory3_completion_tokens_total") == 200; }));
+  EXPECT_EQ(Sample(server, "memory3_stream_cut_offs_total"), 0);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(absl::Seconds(30)), 0) << server.log();
+}
+
 TEST(ServerSlowReaderMemoryTest, StaysBounded) {
   if (!kMeasurable) GTEST_SKIP() << "sanitizers keep memory of their own";
   constexpr int kReaders = 24, kRounds = 4;
@@ -114,11 +130,8 @@ TEST(ServerSlowReaderMemoryTest, StaysBounded) {
                                                          i % 2 == 0 ? kSmallWindow : kHugeWindow));
       readers.back()->StartChat(FatRequest("slow", 2000));
     }
-    EXPECT_TRUE(Eventually([&] {
-      std::map<std::string, double> samples =
-          ParseSamples(HttpGet(server.metrics_port(), "/metrics").body);
-      return samples["memory3_stream_cut_offs_total"] == round * kReaders;
-    }));
+    EXPECT_TRUE(Eventually(
+        [&] { return Sample(server, "memory3_stream_cut_offs_total") == round * kReaders; }));
     EXPECT_LT(server.resident_bytes() - before, kBound) << "round " << round;
   }
 }

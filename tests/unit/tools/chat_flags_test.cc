@@ -58,6 +58,7 @@ TEST_F(ChatFlagsTest, EveryFlagReachesItsField) {
                                                        {"stop_token_ids", "5,6"},
                                                        {"ignore_eos", "true"},
                                                        {"top_logprobs", "7"},
+                                                       {"user", "u"},
                                                        {"no_memory", "true"},
                                                        {"memory_policy", "strict"},
                                                        {"memory_required", "true"},
@@ -66,6 +67,7 @@ TEST_F(ChatFlagsTest, EveryFlagReachesItsField) {
   const auto request = RequestFromFlags();
   ASSERT_TRUE(request.ok());
   EXPECT_EQ(request->model(), "m");
+  EXPECT_EQ(request->user(), "u");
   EXPECT_EQ(request->max_tokens(), 3);
   EXPECT_EQ(request->min_tokens(), 2);
   EXPECT_EQ(request->temperature(), 0.5);
