@@ -12,7 +12,7 @@ from memory3_training.stages import Session, run_continual, stage_parser
 
 def main() -> None:
     parser = stage_parser("continual", __doc__)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--from", type=Path, dest="start", required=True,
                         help="model folder of the first stage")
     arguments = parser.parse_args()

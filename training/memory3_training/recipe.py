@@ -8,6 +8,7 @@ from memory3_training.documents import BETWEEN
 from memory3_training.schedule import Schedule
 
 PLAIN_EVERY = 3  # every so many steps of the second stage one plain batch
+LISTS_AGAIN = (0.4, 0.43)  # of the second stage, nothing but lists: what lifts looking up among five memories
 TEXT_EVERY = 4  # of either stage one batch of ordinary texts, where there are any
 TEXT_ROWS, TEXT_CHUNKS = 8, 6  # of one with memories: the references of the sixth chunk replace those of the first
 GROWING = 0.35 * 5 / 6  # share of the warm-up in which the lists' names and values move apart
@@ -30,8 +31,8 @@ class Stage:
                         int(self.decay * self.steps))
 
 
-def demo_shape(vocab: int, memory_layers: tuple[int, ...] = (0, 1, 2, 3), kept: int = 8,
-               hidden: int = 128, layers: int = 6, heads: int = 4, mlp: int = 384) -> ModelShape:
+def demo_shape(vocab: int, memory_layers: tuple[int, ...] = (0, 1, 2, 3), kept: int = 16,
+               hidden: int = 192, layers: int = 6, heads: int = 4, mlp: int = 512) -> ModelShape:
     return ModelShape(vocab=vocab, hidden=hidden, layers=layers, heads=heads, kv_heads=heads, mlp=mlp,
                       memory=MemorySettings(memory_layers, kept_tokens=kept))
 
@@ -49,6 +50,10 @@ def warm_up_mix(step: int, steps: int) -> PlainMix:
     if step >= (1 - LISTS_ALONE) * steps:
         mix = replace(mix, lists=1.0, confused=0.5)
     return replace(mix, distances=min(len(BETWEEN), 1 + int(len(BETWEEN) * step / growing)))
+
+
+def lists_again(step: int, steps: int) -> bool:
+    return LISTS_AGAIN[0] <= step / steps < LISTS_AGAIN[1]
 
 
 def memory_mix(step: int, steps: int) -> MemoryMix:

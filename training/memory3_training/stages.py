@@ -25,6 +25,7 @@ from memory3_training.recipe import (
     TEXT_ROWS,
     Stage,
     demo_shape,
+    lists_again,
     memory_mix,
     plain_mix,
     warm_up_mix,
@@ -77,14 +78,14 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
                         help="file of memory3_training.paired: ordinary texts, a share of both stages")
     parser.add_argument("--stock", type=int, default=1 << 30,
                         help="how many first and last parts of names are used (default all)")
-    parser.add_argument("--peak", type=float, default=1.5e-3, help="the highest learning rate of the second stage")
+    parser.add_argument("--peak", type=float, default=2e-3, help="the highest learning rate of the second stage")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
     parser.add_argument("--f32", action="store_true", help="compute in float32, not bfloat16")
     parser.add_argument("--until", type=int, default=0, help="stop before this step; go on later")
     parser.add_argument("--memory_layers", type=int, nargs="+", default=[0, 1, 2, 3])
-    parser.add_argument("--kept_tokens", type=int, default=8)
-    for flag, default in (("hidden", 128), ("layers", 6), ("heads", 4), ("mlp", 384)):
+    parser.add_argument("--kept_tokens", type=int, default=16)
+    for flag, default in (("hidden", 192), ("layers", 6), ("heads", 4), ("mlp", 512)):
         parser.add_argument(f"--{flag}", type=int, default=default)
     return parser
 
@@ -173,6 +174,8 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
     texts = session.texts(model)
 
     def make_batch(step: int) -> Batch:
+        if lists_again(step, steps):
+            return plain_batch(session.writer, plain_mix(1.0), seed, step)
         mix = memory_mix(step, steps)
         if step % PLAIN_EVERY == PLAIN_EVERY - 1:
             plain = plain_mix(0.4, mix.facts, mix.statements)
@@ -181,5 +184,5 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
             return texts.with_memory(TEXT_ROWS, TEXT_CHUNKS, seed, step)
         return batcher.batch(mix, seed, step)
 
-    stage = Stage(steps, peak=session.arguments.peak, decay=0.6)
+    stage = Stage(steps, peak=session.arguments.peak, decay=0.5)
     return session.run("continual", model, stage, make_batch, "d1abc", window=WINDOW)

@@ -17,7 +17,7 @@ from memory3_training.stages import (
 def main() -> None:
     parser = stage_parser("train", __doc__)
     parser.add_argument("--warm_up_steps", type=int, default=3000)
-    parser.add_argument("--continual_steps", type=int, default=6000)
+    parser.add_argument("--continual_steps", type=int, default=10000)
     parser.add_argument("--memory_from_start", action="store_true")
     arguments = parser.parse_args()
     session = Session(arguments)
