@@ -36,6 +36,11 @@ void RunKernel(const Shape& shape, absl::FunctionRef<void()> thread);
 // Appends to a stream, or to the graph being captured on it.
 void Enqueue(Stream& stream, std::function<void()> operation);
 
+// Counts a launch; OverlappingLaunches: those of this thread so far that would begin in the shadow
+// of the kernel before them on a device that can do so.
+void NoteLaunch(Stream& stream, bool overlaps);
+int64_t OverlappingLaunches();
+
 // Eager: work runs when it is enqueued. Lazy: only when somebody waits for it, as late as the
 // events allow. Both orders are legal on a device; a runner that is right gives the same result
 // under both.

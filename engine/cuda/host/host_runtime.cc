@@ -19,6 +19,7 @@ constexpr size_t kAlignment = 256;  // as cudaMalloc's
 // Thread-local: tests that run side by side in one process do not meet.
 thread_local host::StreamOrder stream_order = host::StreamOrder::kEager;
 thread_local int64_t buffer_allocations = 0;
+thread_local int64_t overlapping_launches = 0;
 
 // Nothing may be copied from nowhere, as on the device.
 void CopyBytes(void* to, const void* from, int64_t bytes) {
@@ -32,6 +33,7 @@ struct Stream::Native {
   uint64_t enqueued = 0;
   uint64_t run = 0;
   std::vector<std::function<void()>>* capture = nullptr;
+  bool overlaps_kernels = false;
 
   void RunUpTo(uint64_t mark) {
     while (run < mark) {
@@ -97,7 +99,7 @@ void Stream::Fill(void* device, uint8_t value, int64_t bytes) {
   native_->Add([=] { std::memset(device, value, bytes); });
 }
 
-void Stream::OverlapKernels(bool on) {}
+void Stream::OverlapKernels(bool on) { native_->overlaps_kernels = on; }
 
 void Stream::Wait(const Event& event) {
   M3_CHECK(native_->capture == nullptr);
@@ -155,6 +157,10 @@ absl::StatusOr<int64_t> FreeDeviceBytes() { return std::numeric_limits<int64_t>:
 void host::Enqueue(Stream& stream, std::function<void()> operation) {
   stream.native().Add(std::move(operation));
 }
+void host::NoteLaunch(Stream& stream, bool overlaps) {
+  if (overlaps && stream.native().overlaps_kernels) ++overlapping_launches;
+}
+int64_t host::OverlappingLaunches() { return overlapping_launches; }
 int64_t host::BufferAllocations() { return buffer_allocations; }
 void host::SetStreamOrder(StreamOrder order) { stream_order = order; }
 

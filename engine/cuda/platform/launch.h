@@ -34,6 +34,7 @@ void Launch(Stream& stream, const LaunchShape& shape, void (*kernel)(Parameters.
                                   shape.threads,
                                   shape.shared_bytes,
                                   shape.overlaps};
+  host::NoteLaunch(stream, shape.overlaps);
   host::Enqueue(stream, [=] { host::RunKernel(host_shape, [&] { kernel(arguments...); }); });
 }
 

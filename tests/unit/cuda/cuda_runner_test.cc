@@ -273,6 +273,17 @@ TEST_F(CudaRunnerTest, GraphsChangeNothingAndNothingIsAllocatedAfterTheStart) {
   EXPECT_EQ(results[0], results[1]);
 }
 
+TEST_F(CudaRunnerTest, DecodeKernelsStartInTheShadowOfTheOneBefore) {
+  const RandomModel model = MakeRandomModel(Shapes()[2], 3);
+  const std::unique_ptr<Runner> runner = Make(model, Options(DType::kBF16));
+  Decoding decoding(*runner, 1, 7);
+  decoding.Step({0});
+  const int64_t before = cuda::host::OverlappingLaunches();
+  decoding.Step({0});
+  // Of each layer: two norms, four products, rotation and attention; then the last norm and product.
+  EXPECT_EQ(cuda::host::OverlappingLaunches() - before, model.config.layers * 8 + 2);
+}
+
 TEST_F(CudaRunnerTest, AnErrorLeavesItUsable) {
   const RandomModel model = MakeRandomModel(Shapes()[0], 3);
   const std::unique_ptr<Runner> runner = Make(model, Options(DType::kBF16));
