@@ -66,6 +66,7 @@ class CudaRunner : public Runner {
                      absl::Span<const int32_t> prompt) override {
     M3_CHECK(slot >= 0 && slot < info_.max_sequences && !slots_[slot].open);
     slots_[slot].open = true;
+    slots_[slot].has_sampled = false;
     prompt_tokens_[slot] = static_cast<int32_t>(prompt.size());
     Keep(parts_.sampler.Begin(parts_.stream, slot, params, prompt));
   }
@@ -76,6 +77,8 @@ class CudaRunner : public Runner {
   }
 
   absl::Status Run(const Batch& batch, StepOutput* output) override;
+  absl::Status StartStep(const Batch& batch) override;
+  absl::Status FinishStep(StepOutput* output) override;
 
   absl::Status FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) override {
     if (!parts_.memories.has_value()) return Runner::FillSlot(slot, std::move(memory));
@@ -89,7 +92,10 @@ class CudaRunner : public Runner {
       std::vector<std::shared_ptr<const MemoryTensor>>* memories) override {
     if (!encoder_.has_value()) return Runner::EncodeReferences(references, memories);
     M3_RETURN_IF_ERROR(CheckReferences(references, info_.memory, info_.vocab));
-    return encoder_->Encode(references, memories);
+    const absl::Status status = encoder_->Encode(references, memories);
+    // It waits for steps that were started before, and so learns of their errors.
+    if (started_ > 0) Keep(status);
+    return status;
   }
 
  private:
@@ -112,8 +118,11 @@ class CudaRunner : public Runner {
             .cache = &parts_.cache,
             .memories = memories(),
             .rule = rule_,
-            .decode_context = decode_context};
+            .decode_context = decode_context,
+            .sampled = parts_.sampler.last_token()};
   }
+  // Checks a batch and enqueues its layers: the graph that did, which has its logits too, or -1.
+  absl::StatusOr<int> EnqueueStep(const Batch& batch);
   void EnqueueLayers(const DeviceStep<T>& step);
   // Logits of rows [first, first + count) of the step's logit rows, and the tokens chosen from
   // them.
@@ -129,6 +138,7 @@ class CudaRunner : public Runner {
   DecodeGraphs graphs_;
   RunnerInfo info_;
   uint64_t step_ = 0;
+  int started_ = 0;  // steps that FinishStep has not seen
   std::vector<SlotState> slots_;
   std::vector<int32_t> prompt_tokens_;  // by slot
   absl::Status status_;
@@ -196,6 +206,7 @@ void CudaRunner<T>::FillInfo(absl::string_view device) {
   info_.max_batch_rows = plan_.max_batch_rows;
   info_.weight_bytes = parts_.model.bytes();
   info_.weight_bytes_per_step = parts_.model.bytes_per_step();
+  info_.runs_ahead = true;
   info_.kv_bytes_per_token = KvCache<T>::BlockBytes(plan_.kv_shape) / plan_.kv_shape.block_tokens;
   if (plan_.memory.has_value()) {
     info_.memory = MemoryInfoOf(config_, plan_.memory->options, plan_.memory->max_references);
@@ -295,24 +306,31 @@ StepRules CudaRunner<T>::RulesOf(int graph) const {
 }
 
 template <typename T>
-absl::Status CudaRunner<T>::Run(const Batch& batch, StepOutput* output) {
-  output->Clear();
+absl::StatusOr<int> CudaRunner<T>::EnqueueStep(const Batch& batch) {
   M3_RETURN_IF_ERROR(std::exchange(status_, absl::OkStatus()));
   M3_RETURN_IF_ERROR(
       CheckBatch(batch, info_, ++step_, slots_,
                  memories() == nullptr ? absl::Span<const int32_t>() : memories()->slot_tokens()));
-  if (batch.sequences.empty()) return absl::OkStatus();
   const int graph = GraphOf(batch);
   M3_RETURN_IF_ERROR(parts_.input.Build(batch, RulesOf(graph)));
   if (parts_.memories.has_value()) parts_.memories->BeginStep(parts_.stream, batch);
   parts_.input.Upload(parts_.stream);
-  const absl::Span<const LogitRow> rows = parts_.input.logit_rows();
   if (graph >= 0) {
     graphs_.Launch(graph, parts_.stream);
   } else {
     EnqueueLayers(CurrentStep(parts_.input.decode_context()));
   }
   if (parts_.memories.has_value()) parts_.memories->EndStep(parts_.stream);
+  return graph;
+}
+
+template <typename T>
+absl::Status CudaRunner<T>::Run(const Batch& batch, StepOutput* output) {
+  M3_CHECK(started_ == 0);
+  output->Clear();
+  if (batch.sequences.empty()) return absl::OkStatus();
+  M3_ASSIGN_OR_RETURN(const int graph, EnqueueStep(batch));
+  const absl::Span<const LogitRow> rows = parts_.input.logit_rows();
   if (graph >= 0) return FinishLogitRows(rows, output);
   const size_t at_once = plan_.max_sequences;
   for (size_t begin = 0; begin < rows.size(); begin += at_once) {
@@ -324,8 +342,34 @@ absl::Status CudaRunner<T>::Run(const Batch& batch, StepOutput* output) {
 }
 
 template <typename T>
-absl::Status CudaRunner<T>::FinishLogitRows(absl::Span<const LogitRow> rows, StepOutput* output) {
+absl::Status CudaRunner<T>::StartStep(const Batch& batch) {
+  M3_CHECK(started_ < kMaxStepsStarted);
+  const bool returns =
+      std::any_of(batch.sequences.begin(), batch.sequences.end(),
+                  [](const BatchSequence& sequence) { return !sequence.logit_rows.empty(); });
+  if (returns || batch.sequences.empty()) {
+    return absl::InvalidArgumentError("a step that is started has sequences and no logit_rows");
+  }
+  M3_ASSIGN_OR_RETURN(const int graph, EnqueueStep(batch));
+  // One row of a sequence at most: all logits fit at once.
+  const absl::Span<const LogitRow> rows = parts_.input.logit_rows();
+  if (graph < 0 && !rows.empty()) EnqueueLogits(0, static_cast<int32_t>(rows.size()));
   parts_.sampler.FetchResults(parts_.stream, rows);
+  ++started_;
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status CudaRunner<T>::FinishStep(StepOutput* output) {
+  M3_CHECK(started_ > 0);
+  output->Clear();
+  --started_;
+  Keep(parts_.sampler.Collect(parts_.stream, output));
+  return std::exchange(status_, absl::OkStatus());
+}
+
+template <typename T>
+absl::Status CudaRunner<T>::FinishLogitRows(absl::Span<const LogitRow> rows, StepOutput* output) {
   const bool returns =
       std::any_of(rows.begin(), rows.end(), [](const LogitRow& row) { return row.return_row; });
   const int64_t vocab = config_.vocab;
@@ -333,12 +377,12 @@ absl::Status CudaRunner<T>::FinishLogitRows(absl::Span<const LogitRow> rows, Ste
   if (returns) {
     parts_.stream.CopyToHost(logits, parts_.work.logits, rows.size() * vocab * sizeof(float));
   }
-  M3_RETURN_IF_ERROR(parts_.stream.Synchronize());
+  parts_.sampler.FetchResults(parts_.stream, rows);
+  M3_RETURN_IF_ERROR(parts_.sampler.Collect(parts_.stream, output));
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].return_row) continue;
     output->logits.insert(output->logits.end(), logits + i * vocab, logits + (i + 1) * vocab);
   }
-  parts_.sampler.Collect(rows, output);
   return absl::OkStatus();
 }
 

@@ -18,6 +18,7 @@
 #include "engine/cuda/platform/runtime.h"
 #include "engine/runner/batch.h"
 #include "engine/runner/memory_tensor.h"
+#include "engine/runner/runner.h"
 
 namespace memory3::cuda {
 
@@ -32,7 +33,7 @@ struct MemoriesShape {
 // Records on their way to the device at once. More wait for the first of them.
 inline constexpr int kMaxFillsInFlight = 64;
 // Steps that may be enqueued and not yet have run.
-inline constexpr uint64_t kMaxStepsInFlight = 2;
+inline constexpr uint64_t kMaxStepsInFlight = kMaxStepsStarted;
 
 template <typename T>
 class DeviceMemories {

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 
 namespace memory3::cuda {
@@ -50,7 +51,7 @@ int64_t DeviceSampler::DeviceBytes(const SamplerShape& shape) {
 }
 
 int64_t DeviceSampler::PinnedBytes(const SamplerShape& shape) {
-  return Results::At(nullptr, shape.rows).bytes + kStagings * kStagingBytes;
+  return kMaxFetches * Results::At(nullptr, shape.rows).bytes + kStagings * kStagingBytes;
 }
 
 absl::StatusOr<DeviceSampler> DeviceSampler::Create(const SamplerShape& shape) {
@@ -61,8 +62,14 @@ absl::StatusOr<DeviceSampler> DeviceSampler::Create(const SamplerShape& shape) {
   Arena device(sampler.device_.data());
   sampler.Arrange(device);
   Arena pinned(sampler.pinned_.data());
-  sampler.host_results_ =
-      Results::At(pinned.Take<char>(Results::At(nullptr, shape.rows).bytes), shape.rows);
+  for (int i = 0; i < kMaxFetches; ++i) {
+    M3_ASSIGN_OR_RETURN(Event copied, Event::Create());
+    void* const begin = pinned.Take<char>(Results::At(nullptr, shape.rows).bytes);
+    Fetch& fetch = sampler.fetches_.emplace_back(
+        Fetch{.results = Results::At(begin, shape.rows), .copied = std::move(copied)});
+    fetch.rows.reserve(shape.rows);
+    fetch.asked.reserve(shape.rows);
+  }
   for (int i = 0; i < kStagings; ++i) {
     M3_ASSIGN_OR_RETURN(Event copied, Event::Create());
     sampler.stagings_.push_back({std::move(copied), pinned.Take<char>(kStagingBytes)});
@@ -120,27 +127,41 @@ void DeviceSampler::Sample(Stream& stream, const float* logits, const int32_t* s
 }
 
 void DeviceSampler::FetchResults(Stream& stream, absl::Span<const LogitRow> rows) {
-  const bool top = std::any_of(rows.begin(), rows.end(), [this](const LogitRow& row) {
-    return row.sample && top_logprobs_[row.slot] > 0;
-  });
-  stream.CopyToHost(host_results_.token, device_results_begin_,
-                    top ? device_results_.bytes : device_results_.bytes_without_top);
+  M3_CHECK(fetched_ - collected_ < kMaxFetches);
+  Fetch& fetch = fetches_[fetched_++ % kMaxFetches];
+  fetch.rows.assign(rows.begin(), rows.end());
+  // The slots may belong to others by the time this is collected.
+  fetch.asked.clear();
+  bool top = false;
+  for (const LogitRow& row : rows) {
+    fetch.asked.push_back(top_logprobs_[row.slot]);
+    top |= row.sample && fetch.asked.back() > 0;
+  }
+  if (!rows.empty()) {
+    stream.CopyToHost(fetch.results.token, device_results_begin_,
+                      top ? device_results_.bytes : device_results_.bytes_without_top);
+  }
+  fetch.copied.Record(stream);
 }
 
-void DeviceSampler::Collect(absl::Span<const LogitRow> rows, StepOutput* output) const {
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (!rows[i].sample) continue;
-    SampledToken sampled = {.slot = rows[i].slot,
-                            .token = host_results_.token[i],
+absl::Status DeviceSampler::Collect(Stream& stream, StepOutput* output) {
+  M3_CHECK(collected_ < fetched_);
+  const Fetch& fetch = fetches_[collected_++ % kMaxFetches];
+  M3_RETURN_IF_ERROR(stream.Synchronize(fetch.copied));
+  for (size_t i = 0; i < fetch.rows.size(); ++i) {
+    if (!fetch.rows[i].sample) continue;
+    SampledToken sampled = {.slot = fetch.rows[i].slot,
+                            .token = fetch.results.token[i],
                             .top_begin = static_cast<int32_t>(output->top_logprobs.size())};
-    if (const int asked = top_logprobs_[rows[i].slot]; asked >= 0) {
-      sampled.logprob = host_results_.logprob[i];
+    if (const int asked = fetch.asked[i]; asked >= 0) {
+      sampled.logprob = fetch.results.logprob[i];
       sampled.top_count = std::min(asked, shape_.vocab);
-      const TokenLogprob* const top = host_results_.top_logprobs + i * kMaxTopLogprobs;
+      const TokenLogprob* const top = fetch.results.top_logprobs + i * kMaxTopLogprobs;
       output->top_logprobs.insert(output->top_logprobs.end(), top, top + sampled.top_count);
     }
     output->sampled.push_back(sampled);
   }
+  return absl::OkStatus();
 }
 
 }  // namespace memory3::cuda

@@ -13,6 +13,7 @@
 #include "engine/cuda/platform/runtime.h"
 #include "engine/cuda/step_input.h"
 #include "engine/runner/batch.h"
+#include "engine/runner/runner.h"
 #include "engine/runner/sampling_params.h"
 
 namespace memory3::cuda {
@@ -37,10 +38,13 @@ class DeviceSampler {
   // Chooses the next token of slot[i] (device memory; -1: of none) from row i of `logits`. May be
   // captured.
   void Sample(Stream& stream, const float* logits, const int32_t* slot, int32_t rows);
-  // Enqueues the copy of what was chosen for `rows` to the host.
+  // Enqueues the copy of what was chosen for `rows` to the host, where at most kMaxFetches wait for
+  // Collect.
   void FetchResults(Stream& stream, absl::Span<const LogitRow> rows);
-  // Once that copy has run: appends what was chosen for those of `rows` that were sampled from.
-  void Collect(absl::Span<const LogitRow> rows, StepOutput* output) const;
+  // Waits for the oldest of those copies, and so for all that was enqueued before it; appends what
+  // was chosen for those of its rows that were sampled from. Nothing when the stream has failed.
+  absl::Status Collect(Stream& stream, StepOutput* output);
+  static constexpr int kMaxFetches = kMaxStepsStarted;
 
   // (slots) the token that each slot chose last, in device memory.
   const int32_t* last_token() const { return state_.last_token; }
@@ -59,6 +63,13 @@ class DeviceSampler {
     int64_t bytes = 0;
     static Results At(void* begin, int rows);
   };
+  // Results on their way to the host.
+  struct Fetch {
+    Results results;
+    std::vector<LogitRow> rows;
+    std::vector<int> asked;  // top_logprobs_ of each row when it was enqueued
+    Event copied;
+  };
 
   DeviceSampler() = default;
   void Arrange(Arena& device);
@@ -72,7 +83,9 @@ class DeviceSampler {
   int32_t* device_tokens_ = nullptr;  // on their way to MarkTokens
   float* scratch_ = nullptr;
   void* device_results_begin_ = nullptr;
-  Results device_results_, host_results_;
+  Results device_results_;
+  std::vector<Fetch> fetches_;  // kMaxFetches
+  int64_t fetched_ = 0, collected_ = 0;
   std::vector<Staging> stagings_;
   size_t next_ = 0;
   std::vector<int> top_logprobs_;  // by slot: how many are asked for; -1: not even the token's own

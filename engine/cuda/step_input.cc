@@ -6,6 +6,7 @@
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/cuda/arena.h"
+#include "engine/cuda/kernels/embed.h"
 
 namespace memory3::cuda {
 namespace {
@@ -143,7 +144,8 @@ void StepInput::AddSequence(const BatchSequence& sequence, int32_t memory_offset
   for (size_t i = 0; i < sequence.tokens.size(); ++i) {
     const int32_t place = sequence.first_position + static_cast<int32_t>(i);
     const int64_t at = row + static_cast<int64_t>(i);
-    tables.token[at] = sequence.tokens[i];
+    tables.token[at] =
+        sequence.tokens[i] == kSampledToken ? SampledTokenAt(sequence.slot) : sequence.tokens[i];
     tables.position[at] = offset + place;
     tables.sequence[at] = index;
     tables.kv_token[at] =

@@ -16,6 +16,11 @@ using SequenceSlot = int32_t;
 // table holds its context tokens [b * kv_block_tokens, (b + 1) * kv_block_tokens).
 using KvBlockId = int32_t;
 
+// In BatchSequence::tokens, as the only row: the token that the slot sampled last, by whichever
+// step that was. A step that is started ahead of the result of the one before names it so, where
+// RunnerInfo::runs_ahead.
+inline constexpr int32_t kSampledToken = -1;
+
 // The memory set of the rows from `first_row` (an index into BatchSequence::tokens) up to the next
 // entry's. Slots are folded in the order given, so the order is part of the result's bits.
 struct RowMemories {
@@ -28,7 +33,7 @@ struct RowMemories {
 // Views must stay valid until Run returns.
 struct BatchSequence {
   SequenceSlot slot = 0;
-  absl::Span<const int32_t> tokens;         // at least one
+  absl::Span<const int32_t> tokens;         // at least one; or kSampledToken
   int32_t first_position = 0;               // tokens already in the KV cache
   absl::Span<const KvBlockId> block_table;  // covers first_position + tokens.size() tokens
   bool sample = false;                      // choose the token that follows the last row

@@ -14,9 +14,16 @@ absl::Status Wrong(const BatchSequence& sequence, const Parts&... parts) {
       absl::StrCat("batch: sequence of slot ", sequence.slot, ": ", parts...));
 }
 
-absl::Status CheckTokens(const BatchSequence& sequence, const RunnerInfo& info) {
+bool IsSampledToken(const BatchSequence& sequence, const RunnerInfo& info, const SlotState& slot) {
+  return info.runs_ahead && slot.has_sampled && sequence.tokens.size() == 1 &&
+         sequence.tokens.front() == kSampledToken;
+}
+
+absl::Status CheckTokens(const BatchSequence& sequence, const RunnerInfo& info,
+                         const SlotState& slot) {
   if (sequence.tokens.empty()) return Wrong(sequence, "has no tokens");
   for (const int32_t token : sequence.tokens) {
+    if (IsSampledToken(sequence, info, slot)) break;
     if (token < 0 || token >= info.vocab) {
       return Wrong(sequence, "token ", token, " is not in [0, ", info.vocab, ")");
     }
@@ -109,7 +116,8 @@ absl::Status CheckBatch(const Batch& batch, const RunnerInfo& info, uint64_t ste
     if (!slot.open) return Wrong(sequence, "slot is not open");
     if (slot.last_step == step) return Wrong(sequence, "slot appears twice");
     slot.last_step = step;
-    M3_RETURN_IF_ERROR(CheckTokens(sequence, info));
+    M3_RETURN_IF_ERROR(CheckTokens(sequence, info, slot));
+    slot.has_sampled |= sequence.sample;
     M3_RETURN_IF_ERROR(CheckPlace(sequence, info));
     M3_RETURN_IF_ERROR(CheckMemories(sequence, info, slot_tokens));
     rows += sequence.tokens.size();

@@ -15,7 +15,8 @@ namespace memory3 {
 // What a runner knows of its slots, indexed by SequenceSlot.
 struct SlotState {
   bool open = false;
-  uint64_t last_step = 0;  // the step that last ran the slot, to find repetitions
+  uint64_t last_step = 0;    // the step that last ran the slot, to find repetitions
+  bool has_sampled = false;  // a token that kSampledToken stands for
 };
 
 // InvalidArgument naming the sequence and what is wrong with it; OK when every index of the batch

@@ -58,8 +58,12 @@ struct RunnerInfo {
   int64_t weight_bytes_per_step =
       0;  // read from memory by a step of one row: the roofline's numerator
   int64_t kv_bytes_per_token = 0;
+  bool runs_ahead = false;  // StartStep and FinishStep can be had
   RunnerMemoryInfo memory;
 };
+
+// Steps that may have been started and not yet finished.
+inline constexpr int kMaxStepsStarted = 2;
 
 class Runner {
  public:
@@ -77,6 +81,23 @@ class Runner {
   // sequence's penalties, min_tokens and random numbers. An error leaves the runner usable; the
   // batch's sequences must then be ended.
   virtual absl::Status Run(const Batch& batch, StepOutput* output) = 0;
+
+  // Run in two halves, for runners that have them (info().runs_ahead): the next step is started
+  // before the last one's result is there, so that the device does not wait for the host.
+  //
+  //   StartStep(first); StartStep(second); FinishStep(&output); StartStep(third); ...
+  //
+  // StartStep returns when the batch's views may go, without waiting for the device; no logit_rows.
+  // Steps run, and finish, in the order they were started, at most kMaxStepsStarted at a time. What
+  // else is called in between, Begin- and EndSequence and FillSlot of what started steps use
+  // included, takes effect behind them. Run only when none is started. An error of StartStep means
+  // that nothing was started; one of FinishStep ends the step, and the ones behind it may fail too.
+  virtual absl::Status StartStep(const Batch& batch) {
+    return absl::UnimplementedError("this runner does not run ahead");
+  }
+  virtual absl::Status FinishStep(StepOutput* output) {
+    return absl::UnimplementedError("this runner does not run ahead");
+  }
 
   // Explicit memory; Unimplemented by runners without it (info().memory.slots is 0).
 

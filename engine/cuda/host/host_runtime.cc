@@ -114,6 +114,11 @@ absl::Status Stream::Synchronize() {
   return absl::OkStatus();
 }
 
+absl::Status Stream::Synchronize(const Event& event) {
+  M3_CHECK(native_->capture == nullptr);
+  return event.Synchronize();
+}
+
 Event::Event(std::unique_ptr<Native> native) : native_(std::move(native)) {}
 Event::Event(Event&&) noexcept = default;
 Event& Event::operator=(Event&&) noexcept = default;

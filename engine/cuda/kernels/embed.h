@@ -11,7 +11,7 @@
 namespace memory3::cuda {
 
 // What RowTables::token holds for a row whose token the device chose itself, in a step that the
-// host enqueued before it knew: entry `index` of EmbedArgs::sampled.
+// host enqueued before it knew (kSampledToken): entry `index` of EmbedArgs::sampled.
 constexpr int32_t SampledTokenAt(int32_t index) { return -1 - index; }
 
 template <typename T>

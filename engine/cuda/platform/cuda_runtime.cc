@@ -120,6 +120,11 @@ absl::Status Stream::Synchronize() {
   return std::exchange(native_->status, absl::OkStatus());
 }
 
+absl::Status Stream::Synchronize(const Event& event) {
+  native_->Keep(cudaEventSynchronize(event.native().event), "running a step");
+  return std::exchange(native_->status, absl::OkStatus());
+}
+
 Event::Event(std::unique_ptr<Native> native) : native_(std::move(native)) {}
 Event::Event(Event&&) noexcept = default;
 Event& Event::operator=(Event&&) noexcept = default;

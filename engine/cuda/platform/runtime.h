@@ -79,6 +79,8 @@ class Stream {
   void Wait(const Event& event);
   // Until all that was enqueued has run; the first error since the last call.
   absl::Status Synchronize();
+  // The same for what was enqueued here before `event` was recorded.
+  absl::Status Synchronize(const Event& event);
 
   Native& native() { return *native_; }
 

@@ -121,7 +121,8 @@ TEST_F(CudaRunnerTest, ComputesWhatTheCpuRunnerDoes) {
       bf16.Step(pieces);
       ExpectEqualTokens(f32.output(), cpu.output());
     }
-    EXPECT_LT(Error(f32.all_logits(), cpu.all_logits()), 1e-5) << "hidden " << config.hidden;
+    EXPECT_LT(Error(f32.all_logits(), cpu.all_logits()), 1e-5)
+        << "hidden " << config.hidden;
     EXPECT_LT(Error(bf16.all_logits(), cpu.all_logits()), 5e-2) << "hidden " << config.hidden;
   }
 }
@@ -210,14 +211,38 @@ class Decoding {
       SamplingParams params;
       params.temperature = s % 2 == 0 ? 0.0f : 0.7f;
       params.seed = s;
+      params.top_logprobs = s - 2;  // -1: none, 0: of the token alone
       runner_.BeginSequence(s, params, tokens_.back());
     }
   }
   // One step of `sequences`: the prompt of those that have not begun, one token of the others.
   void Step(const std::vector<int>& sequences) {
+    const absl::Status status = runner_.Run(NextBatch(sequences), &output_);
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_EQ(output_.sampled.size(), sequences.size());
+    Collect();
+  }
+  // The same in two halves.
+  void Start(const std::vector<int>& sequences) {
+    const absl::Status status = runner_.StartStep(NextBatch(sequences));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  void Finish() {
+    const absl::Status status = runner_.FinishStep(&output_);
+    ASSERT_TRUE(status.ok()) << status;
+    Collect();
+  }
+  const std::vector<std::vector<int32_t>>& tokens() const { return tokens_; }
+  // Of all steps, in their order.
+  const std::vector<float>& logprobs() const { return logprobs_; }
+
+ private:
+  Batch NextBatch(const std::vector<int>& sequences) {
     Batch batch;
     for (const int s : sequences) {
-      const auto rest = absl::MakeConstSpan(tokens_[s]).subspan(done_[s]);
+      const bool is_known = done_[s] < static_cast<int>(tokens_[s].size());
+      const auto rest = is_known ? absl::MakeConstSpan(tokens_[s]).subspan(done_[s])
+                                 : absl::MakeConstSpan(&kSampledToken, 1);
       batch.sequences.push_back({.slot = s,
                                  .tokens = rest,
                                  .first_position = done_[s],
@@ -225,23 +250,33 @@ class Decoding {
                                  .sample = true});
       done_[s] += static_cast<int>(rest.size());
     }
-    const absl::Status status = runner_.Run(batch, &output_);
-    ASSERT_TRUE(status.ok()) << status;
-    ASSERT_EQ(output_.sampled.size(), sequences.size());
+    return batch;
+  }
+  void Collect() {
     for (const SampledToken& sampled : output_.sampled) {
       tokens_[sampled.slot].push_back(sampled.token);
+      logprobs_.push_back(sampled.logprob);
+      for (int i = 0; i < sampled.top_count; ++i) {
+        logprobs_.push_back(output_.top_logprobs[sampled.top_begin + i].logprob);
+      }
     }
   }
-  const std::vector<std::vector<int32_t>>& tokens() const { return tokens_; }
 
- private:
   Runner& runner_;
   std::mt19937 random_;
   std::vector<std::vector<int32_t>> tokens_;
   std::vector<KvBlockId> blocks_;
-  std::vector<int> done_;
+  std::vector<int> done_;  // rows
+  std::vector<float> logprobs_;
   StepOutput output_;
 };
+
+const std::vector<std::vector<int>>& DecodingSteps() {
+  static const auto* const steps = new std::vector<std::vector<int>>{
+      {0},       {0, 1}, {3, 0, 1}, {2, 4}, {0, 1, 2, 3, 4}, {0, 1, 2, 3, 4}, {0, 1, 2, 3, 4},
+      {4, 2, 3}, {1}};
+  return *steps;
+}
 
 std::unique_ptr<Runner> Make(const RandomModel& model, CudaRunnerOptions options) {
   options.max_sequences = 5;
@@ -260,17 +295,42 @@ TEST_F(CudaRunnerTest, GraphsChangeNothingAndNothingIsAllocatedAfterTheStart) {
     const std::unique_ptr<Runner> runner = Make(model, options);
     const int64_t before = cuda::host::BufferAllocations();
     Decoding decoding(*runner, 5, 7);
-    decoding.Step({0});
-    decoding.Step({0, 1});
-    decoding.Step({3, 0, 1});
-    decoding.Step({2, 4});
-    for (int i = 0; i < 3; ++i) decoding.Step({0, 1, 2, 3, 4});
-    decoding.Step({4, 2, 3});
-    decoding.Step({1});
+    for (const std::vector<int>& sequences : DecodingSteps()) decoding.Step(sequences);
     results.push_back(decoding.tokens());
     EXPECT_EQ(cuda::host::BufferAllocations(), before);
   }
   EXPECT_EQ(results[0], results[1]);
+}
+
+// Each step is started before the result of the one before is there, and slots go to others before
+// their last result is.
+TEST_F(CudaRunnerTest, StepsStartedAheadChangeNothing) {
+  const RandomModel model = MakeRandomModel(Shapes()[2], seed_);
+  for (const StreamOrder order : {StreamOrder::kEager, StreamOrder::kLazy}) {
+    SetStreamOrder(order);
+    CudaRunnerOptions options = Options(DType::kF32);
+    options.graphs = order == StreamOrder::kLazy;
+    const std::unique_ptr<Runner> runner = Make(model, options);
+    EXPECT_TRUE(runner->info().runs_ahead);
+    Decoding expected(*runner, 5, 7);
+    for (const std::vector<int>& sequences : DecodingSteps()) expected.Step(sequences);
+    for (int slot = 0; slot < 5; ++slot) runner->EndSequence(slot);
+
+    const int64_t before = cuda::host::BufferAllocations();
+    Decoding ahead(*runner, 5, 7);
+    for (const std::vector<int>& sequences : DecodingSteps()) {
+      ahead.Start(sequences);
+      if (&sequences != &DecodingSteps().front()) ahead.Finish();
+    }
+    for (int slot = 0; slot < 5; ++slot) runner->EndSequence(slot);
+    Decoding next(*runner, 5, 8);
+    next.Start({4, 1});
+    ahead.Finish();
+    next.Finish();
+    EXPECT_EQ(ahead.tokens(), expected.tokens());
+    EXPECT_EQ(ahead.logprobs(), expected.logprobs());
+    EXPECT_EQ(cuda::host::BufferAllocations(), before);
+  }
 }
 
 TEST_F(CudaRunnerTest, DecodeKernelsStartInTheShadowOfTheOneBefore) {
@@ -280,7 +340,8 @@ TEST_F(CudaRunnerTest, DecodeKernelsStartInTheShadowOfTheOneBefore) {
   decoding.Step({0});
   const int64_t before = cuda::host::OverlappingLaunches();
   decoding.Step({0});
-  // Of each layer: two norms, four products, rotation and attention; then the last norm and product.
+  // Of each layer: two norms, four products, rotation and attention; then the last norm and
+  // product.
   EXPECT_EQ(cuda::host::OverlappingLaunches() - before, model.config.layers * 8 + 2);
 }
 
@@ -295,6 +356,13 @@ TEST_F(CudaRunnerTest, AnErrorLeavesItUsable) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("not open"));
   decoding.Step({0});
+  // What a step that is started cannot do.
+  EXPECT_EQ(runner->StartStep(Batch()).code(), absl::StatusCode::kInvalidArgument);
+  const std::vector<int32_t> tokens = {1}, rows = {0}, blocks = {0};
+  batch.sequences[0] = {.tokens = tokens, .block_table = blocks, .logit_rows = rows};
+  EXPECT_EQ(runner->StartStep(batch).code(), absl::StatusCode::kInvalidArgument);
+  decoding.Start({0});
+  decoding.Finish();
   EXPECT_EQ(runner->FillSlot(0, nullptr).code(), absl::StatusCode::kUnimplemented);
   std::vector<std::shared_ptr<const MemoryTensor>> memories;
   EXPECT_EQ(runner->EncodeReferences({}, &memories).code(), absl::StatusCode::kUnimplemented);

@@ -35,7 +35,7 @@ struct RandomBatch {
   void AddSequence(std::mt19937& random, int i) {
     const int rows = random() % 2 ? 1 : 1 + random() % 25;
     for (int row = 0; row < rows; ++row) {
-      tokens[i].push_back(random() % 100);
+      tokens[i].push_back(rows == 1 && random() % 3 == 0 ? kSampledToken : random() % 100);
       if (random() % 4 == 0) logit_rows[i].push_back(row);
     }
     for (int b = 0; b < 10; ++b) blocks[i].push_back(random() % 1000);
@@ -91,7 +91,9 @@ class StepInputTest : public testing::Test {
     const int at = input_.first_row(index) + row;
     const int place = sequence.first_position + row;
     const RowTables rows = input_.rows();
-    EXPECT_EQ(rows.token[at], sequence.tokens[row]);
+    EXPECT_EQ(rows.token[at], sequence.tokens[row] == kSampledToken
+                                  ? -1 - sequence.slot  // SampledTokenAt
+                                  : sequence.tokens[row]);
     EXPECT_EQ(rows.position[at], place + (sequence.use_memory ? kOffset : 0));
     EXPECT_EQ(rows.sequence[at], index);
     EXPECT_EQ(rows.kv_token[at], sequence.block_table[place / 16] * 16 + place % 16);

@@ -76,6 +76,28 @@ TEST_F(BatchCheckTest, RefusesEveryIndexThatIsOutOfRange) {
   ExpectRefused("logit_rows", [&](BatchSequence& s) { s.logit_rows = negative; });
 }
 
+TEST_F(BatchCheckTest, ASampledTokenIsKnownToARunnerThatRunsAheadOnceItsSlotHasSampled) {
+  const std::vector<int32_t> sampled = {kSampledToken}, two = {kSampledToken, 1};
+  BatchSequence next = Valid(1);
+  next.logit_rows = {};
+  next.tokens = sampled;
+  BatchSequence prompt = Valid(1);
+  EXPECT_FALSE(Check({next}).ok());
+  info_.runs_ahead = true;
+  EXPECT_FALSE(Check({next}).ok());
+  EXPECT_TRUE(Check({prompt}).ok());
+  EXPECT_FALSE(Check({next}).ok());
+  prompt.sample = true;
+  EXPECT_TRUE(Check({prompt}).ok());
+  EXPECT_TRUE(Check({next}).ok());
+  next.tokens = two;
+  EXPECT_FALSE(Check({next}).ok());
+  next = Valid(2);
+  next.logit_rows = {};
+  next.tokens = sampled;
+  EXPECT_FALSE(Check({next}).ok());
+}
+
 TEST_F(BatchCheckTest, RefusesRepetitionsAndTooManyRows) {
   EXPECT_THAT(std::string(Check({Valid(1), Valid(1)}).message()), testing::HasSubstr("twice"));
   EXPECT_TRUE(Check({Valid(1)}).ok()) << "an error must not stick to the slot";
