@@ -29,8 +29,10 @@ EngineLoop::EngineLoop(const EngineOptions& options, Runner& runner, const Token
   if (options.memory.has_value()) {
     director_.emplace(*options.memory, runner, tokenizer, encodes_, observer, clock, wake);
   }
-  plan_.batch.sequences.reserve(runner.info().max_sequences);
-  plan_.members.reserve(runner.info().max_sequences);
+  for (RunningStep& step : steps_) {
+    step.plan.batch.sequences.reserve(runner.info().max_sequences);
+    step.plan.members.reserve(runner.info().max_sequences);
+  }
 }
 
 bool EngineLoop::Step() {
@@ -41,14 +43,20 @@ bool EngineLoop::Step() {
   AdmitQueued();
   if (director_.has_value()) ApplyMemories();
   PublishCounters();
-  scheduler_.BuildStep(&plan_);
+  RunningStep& step = steps_[begun_ % steps_.size()];
+  scheduler_.BuildStep(&step.plan);
+  const bool has_rows = step.plan.rows > 0;
+  const bool has_started = started_ > 0;
   const bool encodes = !encodes_.empty();
-  if (plan_.rows > 0) {
-    RunStep();
-    RemoveFinished();
+  if (has_rows) MarkBegin(step);
+  if (has_rows && runner_.info().runs_ahead) {
+    StartAhead(step);
+  } else if (has_rows) {
+    Run(step);
   }
-  if (encodes) EncodeBatch();
-  return plan_.rows > 0 || encodes;
+  if (has_started) FinishStarted();
+  if (encodes) EncodeBatch(/*beside_streams=*/has_rows);
+  return has_rows || has_started || encodes;
 }
 
 absl::Duration EngineLoop::NextDeadline() const {
@@ -91,35 +99,73 @@ void EngineLoop::ApplyMemories() {
   director_->TakeArrived();
   const absl::Duration now = clock_.Steady();
   scheduler_.ForEachRunning([this, now](Sequence& sequence) {
-    if (sequence.memory != nullptr) director_->Advance(sequence, now);
+    if (sequence.memory != nullptr && sequence.WantsRows()) director_->Advance(sequence, now);
   });
   RemoveFinished();
 }
 
-void EngineLoop::EncodeBatch() {
-  encodes_.RunBatch(plan_.rows > 0 ? kReferencesPerStep
+void EngineLoop::EncodeBatch(bool beside_streams) {
+  encodes_.RunBatch(beside_streams ? kReferencesPerStep
                                    : runner_.info().memory.max_references_per_encode);
 }
 
-void EngineLoop::RunStep() {
-  const absl::Duration start = clock_.Steady();
-  for (Sequence* sequence : plan_.members) {
-    if (!sequence->first_step.has_value()) sequence->first_step = start;
+void EngineLoop::MarkBegin(RunningStep& step) {
+  step.began = clock_.Steady();
+  for (Sequence* sequence : step.plan.members) {
+    if (!sequence->first_step.has_value()) sequence->first_step = step.began;
   }
-  absl::Status status = runner_.Run(plan_.batch, &output_);
-  if (status.ok()) status = CheckOutput();
-  const absl::Duration end = clock_.Steady();
-  counters_.steps.fetch_add(1, std::memory_order_relaxed);
-  observer_.OnStep(plan_.rows, plan_.decode_rows, static_cast<int>(plan_.members.size()),
-                   end - start);
-  if (status.ok()) return DeliverTokens(end);
-  const std::string message = absl::StrCat("the model failed: ", status.message());
-  for (Sequence* sequence : plan_.members) sequence->End(absl::InternalError(message));
 }
 
-absl::Status EngineLoop::CheckOutput() const {
+void EngineLoop::Run(const RunningStep& step) {
+  const absl::Status status = runner_.Run(step.plan.batch, &output_);
+  if (status.ok()) MarkRows(step);
+  Conclude(step, status);
+}
+
+void EngineLoop::StartAhead(const RunningStep& step) {
+  const absl::Status status = runner_.StartStep(step.plan.batch);
+  if (!status.ok()) return Conclude(step, status);
+  MarkRows(step);
+  ++begun_;
+  ++started_;
+}
+
+void EngineLoop::FinishStarted() {
+  const RunningStep& step = steps_[(begun_ - started_) % steps_.size()];
+  --started_;
+  Conclude(step, runner_.FinishStep(&output_));
+}
+
+void EngineLoop::MarkRows(const RunningStep& step) {
+  for (size_t i = 0; i < step.plan.members.size(); ++i) {
+    const BatchSequence& rows = step.plan.batch.sequences[i];
+    step.plan.members[i]->RowsStarted(static_cast<int>(rows.tokens.size()), rows.sample);
+  }
+}
+
+void EngineLoop::Conclude(const RunningStep& step, absl::Status status) {
+  if (status.ok()) status = CheckOutput(step.plan);
+  const absl::Duration now = clock_.Steady();
+  counters_.steps.fetch_add(1, std::memory_order_relaxed);
+  // A step that was started ahead has waited for the one before.
+  observer_.OnStep(step.plan.rows, step.plan.decode_rows,
+                   static_cast<int>(step.plan.members.size()),
+                   now - std::max(step.began, concluded_));
+  concluded_ = now;
+  if (status.ok()) {
+    DeliverTokens(step.plan, now);
+  } else {
+    const std::string message = absl::StrCat("the model failed: ", status.message());
+    for (Sequence* sequence : step.plan.members) {
+      if (sequence != nullptr) sequence->End(absl::InternalError(message));
+    }
+  }
+  RemoveFinished();
+}
+
+absl::Status EngineLoop::CheckOutput(const StepPlan& plan) const {
   size_t next = 0;
-  for (const BatchSequence& rows : plan_.batch.sequences) {
+  for (const BatchSequence& rows : plan.batch.sequences) {
     if (!rows.sample) continue;
     if (next == output_.sampled.size()) return absl::InternalError("a token is missing");
     const SampledToken& sampled = output_.sampled[next++];
@@ -134,12 +180,12 @@ absl::Status EngineLoop::CheckOutput() const {
   return absl::OkStatus();
 }
 
-void EngineLoop::DeliverTokens(absl::Duration now) {
+void EngineLoop::DeliverTokens(const StepPlan& plan, absl::Duration now) {
   size_t next = 0;
-  for (size_t i = 0; i < plan_.members.size(); ++i) {
-    const BatchSequence& rows = plan_.batch.sequences[i];
-    plan_.members[i]->RowsRan(static_cast<int>(rows.tokens.size()));
-    if (rows.sample) DeliverToken(*plan_.members[i], output_.sampled[next++], now);
+  for (size_t i = 0; i < plan.members.size(); ++i) {
+    if (!plan.batch.sequences[i].sample) continue;
+    const SampledToken& sampled = output_.sampled[next++];
+    if (plan.members[i] != nullptr) DeliverToken(*plan.members[i], sampled, now);
   }
 }
 
@@ -177,6 +223,10 @@ void EngineLoop::RemoveFinished() {
       [this](Sequence& sequence) {
         if (sequence.memory != nullptr) director_->Forget(sequence);
         runner_.EndSequence(sequence.slot);
+        for (RunningStep& step : steps_) {
+          std::vector<Sequence*>& members = step.plan.members;
+          std::replace(members.begin(), members.end(), &sequence, static_cast<Sequence*>(nullptr));
+        }
       },
       &finished_);
   if (finished_.empty()) return;
@@ -207,6 +257,8 @@ void EngineLoop::EndAll(const absl::Status& status) {
     sequence.End(absl::Status(status.code(), status.message()));
   });
   RemoveFinished();
+  // Nobody waits for what is still on its way.
+  for (; started_ > 0; --started_) runner_.FinishStep(&output_).IgnoreError();
   encodes_.EndAll(status);
 }
 

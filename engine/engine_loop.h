@@ -3,6 +3,11 @@
 // encodes a batch of references. Without a thread of its own, so that a
 // test can take one step at a time.
 //
+// With a runner that runs ahead (RunnerInfo::runs_ahead) a step is started before the result of the
+// one before is there: the device finds its next step waiting while the host handles tokens. The
+// price: a sequence that ends by what it said has taken part in one step more, of which nobody sees
+// the result. What it held is free for others all the same, for their steps run behind that one.
+//
 // Every sequence that ends, for whatever reason, is freed (slot, KV blocks, runner state) before
 // the step that found out returns, and before its stream closes.
 //
@@ -11,6 +16,7 @@
 #ifndef MEMORY3_ENGINE_ENGINE_LOOP_H_
 #define MEMORY3_ENGINE_ENGINE_LOOP_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -60,11 +66,25 @@ class EngineLoop {
   void DropCancelledAndLate();
   void AdmitQueued();
   void ApplyMemories();
-  void EncodeBatch();
-  void RunStep();
+  void EncodeBatch(bool beside_streams);
+
+  // A step on its way through the runner.
+  struct RunningStep {
+    StepPlan plan;
+    absl::Duration began;
+  };
+  void MarkBegin(RunningStep& step);
+  void Run(const RunningStep& step);
+  // Run in two halves. The second is for the oldest step that was started.
+  void StartAhead(const RunningStep& step);
+  void FinishStarted();
+  // Every member's rows are in the cache or on their way.
+  static void MarkRows(const RunningStep& step);
+  // The runner is done with the step: tokens to the streams, or its error to all members.
+  void Conclude(const RunningStep& step, absl::Status status);
   // The runner's answer fits the plan: a token of the vocabulary for every sequence that asked.
-  absl::Status CheckOutput() const;
-  void DeliverTokens(absl::Duration now);
+  absl::Status CheckOutput(const StepPlan& plan) const;
+  void DeliverTokens(const StepPlan& plan, absl::Duration now);
   void DeliverToken(Sequence& sequence, const SampledToken& sampled, absl::Duration now);
   TokenInfo MakeTokenInfo(const SampledToken& sampled) const;
   void RemoveFinished();
@@ -82,7 +102,10 @@ class EngineLoop {
   std::optional<MemoryDirector> director_;
 
   // Reused from step to step.
-  StepPlan plan_;
+  std::array<RunningStep, kMaxStepsStarted> steps_;  // in turn: the next is steps_[begun_ % size]
+  uint64_t begun_ = 0;
+  int started_ = 0;  // the newest of those begun; their results are to come
+  absl::Duration concluded_ = -absl::InfiniteDuration();  // when the last step was
   StepOutput output_;
   std::vector<std::unique_ptr<Sequence>> arrived_;
   std::vector<std::unique_ptr<Sequence>> finished_;

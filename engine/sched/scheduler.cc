@@ -78,7 +78,9 @@ void Scheduler::BuildStep(StepPlan* plan) {
   plan->members.clear();
   plan->rows = 0;
   for (const std::unique_ptr<Sequence>& sequence : running_) {
-    if (sequence->state() == SequenceState::kDecode) Plan(*sequence, 1, plan);
+    if (sequence->state() == SequenceState::kDecode && sequence->WantsRows()) {
+      Plan(*sequence, 1, plan);
+    }
   }
   plan->decode_rows = plan->rows;
   for (const std::unique_ptr<Sequence>& sequence : running_) {

@@ -10,7 +10,8 @@
 // A step takes one row of every decoding sequence first, so that running streams never stall behind
 // a prompt, and fills the rest of the token budget with prompt pieces in order of admission
 // (chunked prefill). At most as many sequences run as the budget has rows, so every decoding
-// sequence has a row in every step. None of this changes a result: runners are batch-invariant.
+// sequence has a row in every step, but for those whose last token is on its way already. None of
+// this changes a result: runners are batch-invariant.
 //
 // Not thread-safe (the engine thread's). BuildStep allocates nothing once warm.
 #ifndef MEMORY3_ENGINE_SCHED_SCHEDULER_H_
@@ -29,7 +30,8 @@
 
 namespace memory3 {
 
-// The work of one step. members[i] is the sequence behind batch.sequences[i].
+// The work of one step. members[i] is the sequence behind batch.sequences[i]; the engine loop sets
+// it to null when the sequence goes while the step is on its way.
 struct StepPlan {
   Batch batch;
   std::vector<Sequence*> members;

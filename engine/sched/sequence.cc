@@ -54,17 +54,23 @@ BatchSequence Sequence::NextRows(int max_rows) {
   return rows;
 }
 
-void Sequence::RowsRan(int rows) {
+void Sequence::RowsStarted(int rows, bool sample) {
   cached_tokens_ += rows;
+  if (sample) {
+    ++tokens_to_come_;
+    next_input_ = kSampledToken;
+  }
   if (state() == SequenceState::kPrefill && cached_tokens_ == prompt_tokens()) {
     lifecycle_.MoveTo(SequenceState::kDecode);
   }
 }
 
 void Sequence::TokenSampled(TokenInfo token, absl::Duration now, GenerationEvent* piece) {
-  M3_CHECK(state() == SequenceState::kDecode);
+  // With steps ahead, the row behind this token may already wait for its memories.
+  M3_CHECK(tokens_to_come_ > 0 &&
+           (state() == SequenceState::kDecode || state() == SequenceState::kWaitingForMemory));
   ++generated_;
-  next_input_ = token.id;
+  if (--tokens_to_come_ == 0) next_input_ = token.id;
   if (!first_token.has_value()) first_token = now;
   last_token = now;
   if (IsStopId(token.id)) {

@@ -51,8 +51,11 @@ class Sequence {
   // Slots for memories that admission reserves.
   int memory_slots() const { return memory != nullptr ? memory->slots_reserved() : 0; }
   int generated() const { return generated_; }
-  // The rows that have run: the index of the next one.
+  // The rows that have run, or are in a step that was started: the index of the next one.
   int cached_tokens() const { return cached_tokens_; }
+  // Whether the answer may need another row, as far as is known: tokens that started steps will
+  // sample count as generated.
+  bool WantsRows() const { return generated_ + tokens_to_come_ < request.max_tokens; }
   bool IsStopId(int32_t token) const;
 
   // From kQueued, with the slot and the blocks in `slot` and `blocks`.
@@ -66,11 +69,13 @@ class Sequence {
   // The row or rows of the next step, at most `max_rows`, as views into this sequence. With memory,
   // none whose chunk is not settled.
   BatchSequence NextRows(int max_rows);
-  // Those rows are in the KV cache now.
-  void RowsRan(int rows);
+  // Those rows are in the KV cache, or in a step that was started; with `sample`, that step samples
+  // a token. Until that is known, kSampledToken is the input of the next step.
+  void RowsStarted(int rows, bool sample);
 
-  // A token was sampled: it is the input of the next step, and its text goes into *piece, which
-  // says so when the answer has come to its end.
+  // A token was sampled, in the order of the steps: it is the input of the next step unless that
+  // was started already; its text goes into *piece, which says so when the answer has come to its
+  // end.
   void TokenSampled(TokenInfo token, absl::Duration now, GenerationEvent* piece);
 
   // The outcome: finish (in `last`) or a status that is not OK.
@@ -95,6 +100,7 @@ class Sequence {
   Answer answer_;
   int cached_tokens_ = 0;
   int generated_ = 0;
+  int tokens_to_come_ = 0;  // of steps that were started
   int32_t next_input_ = 0;  // while decoding: the newest token, not in the KV cache yet
   GenerationEvent last_event_;
 };

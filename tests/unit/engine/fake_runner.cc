@@ -74,7 +74,11 @@ absl::Status FakeRunner::CheckRows(const BatchSequence& rows) {
   }
   std::vector<int32_t> history = slot.prompt;
   history.insert(history.end(), slot.answer.begin(), slot.answer.end());
-  for (size_t i = 0; i < rows.tokens.size(); ++i) {
+  const bool is_sampled = rows.tokens.size() == 1 && rows.tokens[0] == kSampledToken;
+  if (is_sampled && (!info_.runs_ahead || slot.answer.empty() || end != history.size())) {
+    return Violation(absl::StrCat("slot ", rows.slot, " has no sampled token for its next row"));
+  }
+  for (size_t i = 0; i < rows.tokens.size() && !is_sampled; ++i) {
     if (rows.first_position + i >= history.size() ||
         history[rows.first_position + i] != rows.tokens[i]) {
       return Violation(
@@ -160,12 +164,36 @@ void FakeRunner::Sample(Slot& slot, SequenceSlot id, uint64_t hash, StepOutput* 
 }
 
 absl::Status FakeRunner::Run(const Batch& batch, StepOutput* output) {
+  if (!started_.empty()) return Violation("a step runs while others are started");
+  return RunNow(batch, output);
+}
+
+absl::Status FakeRunner::StartStep(const Batch& batch) {
+  if (!info_.runs_ahead) return Violation("a step is started on a runner that does not run ahead");
+  if (started_.size() == kMaxStepsStarted) return Violation("too many steps are started");
+  StartedStep step;
+  step.status = RunNow(batch, &step.output);
+  started_.push_back(std::move(step));
+  most_started_ = std::max(most_started_.load(), static_cast<int>(started_.size()));
+  return absl::OkStatus();
+}
+
+absl::Status FakeRunner::FinishStep(StepOutput* output) {
+  if (started_.empty()) return Violation("no step was started");
+  const StartedStep step = std::move(started_.front());
+  started_.pop_front();
+  *output = step.output;
+  return step.status;
+}
+
+absl::Status FakeRunner::RunNow(const Batch& batch, StepOutput* output) {
   output->Clear();
   if (before_run) M3_RETURN_IF_ERROR(before_run(batch));
   size_t rows_of_batch = 0;
   std::set<SequenceSlot> seen;
   for (const BatchSequence& rows : batch.sequences) {
     rows_of_batch += rows.tokens.size();
+    rows_run_ += static_cast<int>(rows.tokens.size());
     if (!seen.insert(rows.slot).second) return Violation("a slot twice in one batch");
     M3_RETURN_IF_ERROR(CheckRows(rows));
     Slot& slot = slots_[rows.slot];
@@ -173,7 +201,9 @@ absl::Status FakeRunner::Run(const Batch& batch, StepOutput* output) {
     M3_RETURN_IF_ERROR(ClaimBlocks(rows, slot));
     for (size_t row = 0; row < rows.tokens.size(); ++row) {
       FakeMemory::RowView view = memory_.ViewOf(rows, static_cast<int>(row));
-      CellAt(rows, slot.context) = {slot.sequence, slot.context, rows.tokens[row], view.hash};
+      const bool is_sampled = rows.tokens[row] == kSampledToken;
+      const int32_t token = is_sampled ? slot.answer.back() : rows.tokens[row];
+      CellAt(rows, slot.context) = {slot.sequence, slot.context, token, view.hash};
       ++slot.context;
       if (!rows.use_memory) continue;
       MutexLock lock(mutex_);

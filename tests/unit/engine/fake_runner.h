@@ -6,7 +6,9 @@
 #ifndef MEMORY3_TESTS_UNIT_ENGINE_FAKE_RUNNER_H_
 #define MEMORY3_TESTS_UNIT_ENGINE_FAKE_RUNNER_H_
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,8 +27,8 @@ class FakeRunner final : public Runner {
   // Shape and limits as in `info`, of which device and bytes are ignored.
   explicit FakeRunner(RunnerInfo info);
 
-  // Called at the start of every Run, on the engine thread. An error is Run's answer. Set before
-  // the engine starts.
+  // Called at the start of every Run and StartStep, on the engine thread. An error is the answer of
+  // Run or FinishStep. Set before the engine starts.
   std::function<absl::Status(const Batch&)> before_run;
   // Answers given word for word to these prompts; after their end the hash goes on. Set before the
   // engine starts.
@@ -37,6 +39,9 @@ class FakeRunner final : public Runner {
                      absl::Span<const int32_t> prompt) override;
   void EndSequence(SequenceSlot slot) override;
   absl::Status Run(const Batch& batch, StepOutput* output) override;
+  // Where info.runs_ahead. A step runs when it is started, and tells when it is finished.
+  absl::Status StartStep(const Batch& batch) override;
+  absl::Status FinishStep(StepOutput* output) override;
   absl::Status FillSlot(MemorySlot slot, std::shared_ptr<const MemoryTensor> memory) override;
   absl::Status EncodeReferences(
       absl::Span<const absl::Span<const int32_t>> references,
@@ -49,6 +54,9 @@ class FakeRunner final : public Runner {
   // The memories that each row of the latest sequence with this prompt saw.
   std::vector<std::vector<MemoryId>> memories_seen(const std::vector<int32_t>& prompt) const;
   int slots_filled() const;
+  // Rows of all steps, and the most steps that were started and not finished at one time.
+  int rows_run() const { return rows_run_.load(); }
+  int most_started() const { return most_started_.load(); }
 
  private:
   struct Cell {
@@ -67,7 +75,13 @@ class FakeRunner final : public Runner {
     std::optional<bool> use_memory;
   };
 
+  struct StartedStep {
+    absl::Status status;
+    StepOutput output;
+  };
+
   absl::Status Violation(std::string what);
+  absl::Status RunNow(const Batch& batch, StepOutput* output);
   absl::Status CheckRows(const BatchSequence& rows);
   absl::Status CheckMemories(const BatchSequence& rows);
   absl::Status ClaimBlocks(const BatchSequence& rows, Slot& slot);
@@ -81,6 +95,9 @@ class FakeRunner final : public Runner {
   std::vector<Slot> slots_;
   std::vector<Cell> cells_;
   FakeMemory memory_;
+  std::deque<StartedStep> started_;
+  std::atomic<int> rows_run_ = 0;
+  std::atomic<int> most_started_ = 0;
   std::vector<uint64_t> block_owner_;  // the open sequence that was given the block, or 0
 
   mutable Mutex mutex_;

@@ -50,7 +50,7 @@ class SchedulerTest : public testing::Test {
       const int count = static_cast<int>(sequence.tokens.size());
       EXPECT_LE(sequence.first_position + count, static_cast<int>(sequence.block_table.size()) * 4);
       rows.emplace_back(plan.members[i]->id, count);
-      plan.members[i]->RowsRan(count);
+      plan.members[i]->RowsStarted(count, plan.batch.sequences[i].sample);
     }
     return rows;
   }
@@ -171,14 +171,37 @@ TEST_F(SchedulerTest, OnlyThePieceThatEndsAPromptSamples) {
   scheduler.BuildStep(&plan);
   EXPECT_FALSE(plan.batch.sequences[0].sample);
   EXPECT_EQ(plan.decode_rows, 0);
-  plan.members[0]->RowsRan(4);
+  plan.members[0]->RowsStarted(4, false);
   scheduler.BuildStep(&plan);
   EXPECT_TRUE(plan.batch.sequences[0].sample);
   EXPECT_EQ(plan.batch.sequences[0].first_position, 4);
-  plan.members[0]->RowsRan(2);
+  plan.members[0]->RowsStarted(2, true);
   scheduler.BuildStep(&plan);
   EXPECT_TRUE(plan.batch.sequences[0].sample);
   EXPECT_EQ(plan.decode_rows, 1);
+}
+
+TEST_F(SchedulerTest, ASequenceWhoseLastTokenIsOnItsWayHasNoFurtherRow) {
+  Scheduler scheduler(info_, 16);
+  scheduler.Enqueue(MakeSequence(3, 2));
+  Admit(scheduler);
+  EXPECT_THAT(RunStep(scheduler), ElementsAre(std::pair(1, 3)));
+  // The token that this row is has not been told.
+  StepPlan plan;
+  scheduler.BuildStep(&plan);
+  ASSERT_EQ(plan.rows, 1);
+  EXPECT_THAT(plan.batch.sequences[0].tokens, ElementsAre(kSampledToken));
+  plan.members[0]->RowsStarted(1, true);
+  scheduler.BuildStep(&plan);
+  EXPECT_EQ(plan.rows, 0);
+  scheduler.ForEach([](Sequence& sequence) {
+    GenerationEvent piece;
+    sequence.TokenSampled({.id = 'x'}, absl::ZeroDuration(), &piece);
+    EXPECT_FALSE(sequence.WantsRows());
+    EXPECT_FALSE(piece.finish.has_value());
+    sequence.TokenSampled({.id = 'y'}, absl::ZeroDuration(), &piece);
+    EXPECT_EQ(piece.finish, FinishReason::kLength);
+  });
 }
 
 TEST_F(SchedulerTest, NoMoreSequencesRunThanAStepHasRows) {
