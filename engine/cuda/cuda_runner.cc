@@ -102,6 +102,7 @@ class CudaRunner : public Runner {
   void FillInfo(absl::string_view device);
   absl::Status SetPrefix();
   absl::Status CaptureGraphs();
+  absl::Status WarmUp();
 
   // An error of a call that cannot return one comes out of the next Run.
   void Keep(const absl::Status& status) {
@@ -188,7 +189,10 @@ absl::Status CudaRunner<T>::Start(const CudaRunnerOptions& options, absl::string
                                      .transformer = transformer_}));
     encoder_.emplace(std::move(encoder));
   }
-  if (options.graphs) M3_RETURN_IF_ERROR(CaptureGraphs());
+  if (options.graphs) {
+    M3_RETURN_IF_ERROR(CaptureGraphs());
+    M3_RETURN_IF_ERROR(WarmUp());
+  }
   return parts_.stream.Synchronize();
 }
 
@@ -248,6 +252,37 @@ absl::Status CudaRunner<T>::CaptureGraphs() {
         EnqueueLayers(CurrentStep(size.context));
         EnqueueLogits(0, size.rows);
       });
+}
+
+// Runs once what no graph has run: code is loaded, and takes its memory, when it first runs, which
+// no request shall wait for. Prompt steps of rising size, for the library's products have kernels
+// of their own for many of them. What is written, the next who uses it overwrites.
+template <typename T>
+absl::Status CudaRunner<T>::WarmUp() {
+  const int block_tokens = plan_.kv_shape.block_tokens;
+  const int most = std::min({plan_.max_batch_rows, plan_.max_context - info_.memory.position_offset,
+                             plan_.kv_blocks * block_tokens});
+  std::vector<KvBlockId> blocks((most + block_tokens - 1) / block_tokens);
+  std::iota(blocks.begin(), blocks.end(), 0);
+  const std::vector<int32_t> tokens(most, 0);
+  for (int rows = std::min(most, 2 * kMaxSkinnyRows);; rows = std::min(most, 2 * rows)) {
+    Batch batch;
+    batch.sequences.push_back({.tokens = absl::MakeConstSpan(tokens).subspan(0, rows),
+                               .block_table = blocks,
+                               .use_memory = plan_.memory.has_value()});
+    M3_RETURN_IF_ERROR(parts_.input.Build(batch, {.memory_offset = info_.memory.position_offset}));
+    parts_.input.Upload(parts_.stream);
+    EnqueueLayers(CurrentStep(0));
+    M3_RETURN_IF_ERROR(parts_.stream.Synchronize());
+    if (rows == most) break;
+  }
+  SamplingParams params;
+  params.repetition_penalty = 2;  // marks the prompt
+  M3_RETURN_IF_ERROR(parts_.sampler.Begin(parts_.stream, 0, params, {0}));
+  if (!encoder_.has_value()) return absl::OkStatus();
+  const absl::Span<const int32_t> reference = absl::MakeConstSpan(tokens).subspan(0, 1);
+  std::vector<std::shared_ptr<const MemoryTensor>> memories;
+  return encoder_->Encode({reference}, &memories);
 }
 
 template <typename T>

@@ -41,7 +41,7 @@ struct CudaRunnerOptions {
   // and greedy decoding may then choose another of two nearly equal tokens. Needs a hidden size,
   // query width and MLP width divisible by 8.
   bool batch_invariant = false;
-  // Replays decode steps as graphs; off: kernel by kernel, for debugging.
+  // Warms up, and replays decode steps as graphs; off: kernel by kernel, for debugging.
   bool graphs = true;
   std::optional<RunnerMemoryOptions> memory;  // absent: a plain decoder only
 };
