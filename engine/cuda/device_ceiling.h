@@ -8,7 +8,7 @@ namespace memory3 {
 
 struct DeviceCeiling {
   double bytes_per_second = 0;       // of device memory: a large copy, bytes read and written
-  double bf16_flops_per_second = 0;  // a large bf16 product through the library
+  double bf16_flops_per_second = 0;  // a large bf16 product of random numbers through the library
 };
 
 // Takes part of a second and 1.5 GiB of device memory. FailedPrecondition where CudaAvailable is
