@@ -108,6 +108,11 @@ class CudaRunner : public Runner {
   void Keep(const absl::Status& status) {
     if (status_.ok()) status_ = status;
   }
+  // The error that was kept. While steps are on their way it stays: it may be of one behind the
+  // step that is told.
+  absl::Status TakeStatus() {
+    return started_ > 0 ? status_ : std::exchange(status_, absl::OkStatus());
+  }
   const DeviceMemories<T>* memories() const {
     return parts_.memories.has_value() ? &*parts_.memories : nullptr;
   }
@@ -342,7 +347,7 @@ StepRules CudaRunner<T>::RulesOf(int graph) const {
 
 template <typename T>
 absl::StatusOr<int> CudaRunner<T>::EnqueueStep(const Batch& batch) {
-  M3_RETURN_IF_ERROR(std::exchange(status_, absl::OkStatus()));
+  M3_RETURN_IF_ERROR(TakeStatus());
   M3_RETURN_IF_ERROR(
       CheckBatch(batch, info_, ++step_, slots_,
                  memories() == nullptr ? absl::Span<const int32_t>() : memories()->slot_tokens()));
@@ -400,7 +405,7 @@ absl::Status CudaRunner<T>::FinishStep(StepOutput* output) {
   output->Clear();
   --started_;
   Keep(parts_.sampler.Collect(parts_.stream, output));
-  return std::exchange(status_, absl::OkStatus());
+  return TakeStatus();
 }
 
 template <typename T>
