@@ -62,6 +62,7 @@ class ProgressPrinter {
  public:
   void operator()(std::string_view stage, int64_t done, int64_t total) {
     const absl::Time now = absl::Now();
+    if (stage == "encode") encoding_ = now - (stage == stage_ ? began_ : now);
     if (stage != stage_) {
       stage_ = std::string(stage);
       began_ = now;
@@ -80,7 +81,11 @@ class ProgressPrinter {
     std::fprintf(stderr, "%s\n", line.c_str());
   }
 
+  // From the stage's first call to its last.
+  absl::Duration encoding() const { return encoding_; }
+
  private:
+  absl::Duration encoding_;
   std::string stage_;
   absl::Time began_, printed_ = absl::InfinitePast();
   int64_t done_before_ = 0;
@@ -195,6 +200,11 @@ absl::Status BankBuild() {
               options.out.c_str(), static_cast<int>(result.manifest.count),
               static_cast<int>(result.documents), static_cast<int>(result.duplicates),
               static_cast<int>(result.encoded), absl::ToDoubleSeconds(absl::Now() - began));
+  if (const double seconds = absl::ToDoubleSeconds(printer.encoding()); seconds > 0) {
+    std::printf("encoding: %d references in %.2f s, %.1f references/s\n",
+                static_cast<int>(result.encoded), seconds,
+                static_cast<double>(result.encoded) / seconds);
+  }
   return absl::OkStatus();
 }
 

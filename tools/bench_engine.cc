@@ -1,5 +1,7 @@
 // memory3-bench engine: the engine alone, against what the machine could do.
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,15 +67,37 @@ class Yardstick {
   std::optional<SustainedRead> read_;
 };
 
+// Whether requests get the same tokens in every batch: request i is the same in all of them.
+class AnswersSoFar {
+ public:
+  // Of the requests that another batch has answered before, "same of all"; keeps the others'.
+  std::string Compare(absl::Span<const RequestSample> samples) {
+    size_t known = 0, same = 0;
+    for (size_t i = 0; i < samples.size(); ++i) {
+      if (!samples[i].error.empty()) continue;
+      const auto [answer, is_new] = answers_.emplace(i, samples[i].answer);
+      if (is_new) continue;
+      ++known;
+      if (answer->second == samples[i].answer) ++same;
+    }
+    return known == 0 ? "–" : absl::StrCat(same, " of ", known);
+  }
+
+ private:
+  std::map<size_t, std::vector<int32_t>> answers_;
+};
+
 struct Measured {
   LoadSummary summary;
+  std::string same_tokens;  // of the first run
   std::optional<double> roofline_share;
   double read_bytes_per_second = 0;  // beside the runs
 };
 
 // Every run stands between two looks at what memory gives at that moment, and is compared with
 // them: on a machine with neighbours the bandwidth of one minute says little about the next.
-Measured Measure(Engine& engine, int batch, const MachineCeiling& ceiling, Yardstick& yardstick) {
+Measured Measure(Engine& engine, int batch, const MachineCeiling& ceiling, Yardstick& yardstick,
+                 AnswersSoFar& answers) {
   const int prompt = absl::GetFlag(FLAGS_prompt);
   const int generate = absl::GetFlag(FLAGS_generate);
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
@@ -88,6 +112,7 @@ Measured Measure(Engine& engine, int batch, const MachineCeiling& ceiling, Yards
     const double after = yardstick.ReadBytesPerSecond(ceiling);
     bandwidths.push_back((before + after) / 2);
     before = after;
+    if (measured.same_tokens.empty()) measured.same_tokens = answers.Compare(samples);
     const LoadSummary run = Summarize(samples);
     if (run.decode_tokens_per_second.has_value()) {
       shares.push_back(
@@ -122,6 +147,7 @@ void AddRow(const BenchSubject& subject, const MachineCeiling& ceiling, int batc
   row.emplace_back(measured.read_bytes_per_second / kBytesPerGb, 1);
   row.push_back(std::move(roofline));
   row.push_back(std::move(peak));
+  row.emplace_back(measured.same_tokens);
   row.emplace_back(DescribeErrors(summary));
   table->AddRow(std::move(row));
 }
@@ -166,8 +192,9 @@ absl::Status BenchEngine(BenchReport* report) {
   Yardstick yardstick(subject.device);
   M3_ASSIGN_OR_RETURN(MachineCeiling ceiling, yardstick.Ceiling());
   std::vector<Measured> measured;
+  AnswersSoFar answers;
   for (const int batch : batches) {
-    measured.push_back(Measure(*engine, batch, ceiling, yardstick));
+    measured.push_back(Measure(*engine, batch, ceiling, yardstick, answers));
   }
   // What the machine reached at either end is what it can do; noise only takes away.
   M3_ASSIGN_OR_RETURN(const MachineCeiling after, yardstick.Ceiling());
@@ -176,7 +203,8 @@ absl::Status BenchEngine(BenchReport* report) {
 
   std::vector<std::string> columns = {"batch"};
   for (std::string& column : LoadColumns()) columns.push_back(std::move(column));
-  columns.insert(columns.end(), {"read GB/s", "roofline %", "bf16 peak %", "errors"});
+  columns.insert(columns.end(),
+                 {"read GB/s", "roofline %", "bf16 peak %", "same tokens", "errors"});
   report->table = Table(std::move(columns));
   for (size_t i = 0; i < batches.size(); ++i) {
     AddRow(subject, ceiling, batches[i], measured[i], &report->table);
@@ -189,6 +217,8 @@ absl::Status BenchEngine(BenchReport* report) {
       "reads); the median of runs.");
   report->explanations.push_back(
       "bf16 peak %: arithmetic of the prompts ÷ the machine's bf16 peak.");
+  report->explanations.push_back(
+      "same tokens: of the requests that a row above has too, those with the same answer.");
   return absl::OkStatus();
 }
 

@@ -27,6 +27,7 @@ bool Drain(GenerationStream& stream, RequestSample* sample) {
   while (std::optional<GenerationEvent> event = stream.TryNext()) {
     if (!event->tokens.empty()) {
       sample->arrivals.push_back({absl::Now(), static_cast<int>(event->tokens.size())});
+      for (const TokenInfo& token : event->tokens) sample->answer.push_back(token.id);
     }
     if (!event->status.ok()) sample->error = absl::StatusCodeToString(event->status.code());
     for (const ChunkReport& chunk : event->chunks) {
@@ -47,6 +48,7 @@ std::vector<RequestSample> RunEngineLoad(Engine& engine, absl::Span<const Planne
   for (size_t i = 0; i < plan.size(); ++i) {
     samples[i].prompt_tokens = plan[i].prompt_tokens;
     samples[i].arrivals.reserve(plan[i].generate_tokens);
+    samples[i].answer.reserve(plan[i].generate_tokens);
     requests.push_back(ToRequest(plan[i], static_cast<int>(i), seed, vocab, memory));
   }
 

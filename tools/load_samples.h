@@ -3,6 +3,7 @@
 #ifndef MEMORY3_TOOLS_LOAD_SAMPLES_H_
 #define MEMORY3_TOOLS_LOAD_SAMPLES_H_
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct RequestSample {
   absl::Time start;  // the request was about to be sent
   int prompt_tokens = 0;
   std::vector<TokenArrival> arrivals;  // in order
+  std::vector<int32_t> answer;         // token ids, where the load sees them
   absl::Duration memory_wait;          // stood still at boundaries of the answer, where known
   std::string error;                   // empty: finished; otherwise the status code's name
 

@@ -40,6 +40,7 @@ TEST(EngineLoadTest, EveryTokenOfEveryRequestIsSeen) {
     EXPECT_EQ(sample.error, "");
     EXPECT_EQ(sample.prompt_tokens, 10);
     EXPECT_EQ(sample.tokens(), 30);
+    EXPECT_EQ(sample.answer.size(), 30u);
     EXPECT_GE(sample.first(), sample.start);
   }
   EXPECT_EQ(engine->Snapshot().running, 0);
