@@ -40,6 +40,7 @@ void Enqueue(Stream& stream, std::function<void()> operation);
 // of the kernel before them on a device that can do so.
 void NoteLaunch(Stream& stream, bool overlaps);
 int64_t OverlappingLaunches();
+inline constexpr int64_t kNotCounted = -1;  // by programs for a device
 
 // Eager: work runs when it is enqueued. Lazy: only when somebody waits for it, as late as the
 // events allow. Both orders are legal on a device; a runner that is right gives the same result

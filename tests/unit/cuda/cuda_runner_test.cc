@@ -1,5 +1,6 @@
-// The whole runner, kernels on the host: against the CPU runner, and against itself under other
-// cuts and batch mates. Every case runs with streams that work at once or as late as they may.
+// The whole runner, kernels on the host or, in a CUDA build, on a device: against the CPU runner,
+// and against itself under other cuts and batch mates. On the host every case runs with streams
+// that work at once or as late as they may.
 #include "engine/cuda/cuda_runner.h"
 
 #include <gmock/gmock.h>
@@ -86,6 +87,8 @@ double Error(const std::vector<float>& a, const std::vector<float>& b) {
   return difference / largest;
 }
 
+constexpr double kF32Tolerance = 2e-5;
+
 void ExpectEqualTokens(const StepOutput& a, const StepOutput& b) {
   ASSERT_EQ(a.sampled.size(), b.sampled.size());
   ASSERT_EQ(a.top_logprobs.size(), b.top_logprobs.size());
@@ -121,7 +124,7 @@ TEST_F(CudaRunnerTest, ComputesWhatTheCpuRunnerDoes) {
       bf16.Step(pieces);
       ExpectEqualTokens(f32.output(), cpu.output());
     }
-    EXPECT_LT(Error(f32.all_logits(), cpu.all_logits()), 1e-5)
+    EXPECT_LT(Error(f32.all_logits(), cpu.all_logits()), kF32Tolerance)
         << "hidden " << config.hidden;
     EXPECT_LT(Error(bf16.all_logits(), cpu.all_logits()), 5e-2) << "hidden " << config.hidden;
   }
@@ -160,7 +163,7 @@ TEST_F(CudaRunnerTest, EncodesAndAttendsToMemoriesAsTheCpuRunnerDoes) {
       bench.Step(pieces);
       ExpectEqualTokens(bench.output(), cpu.output());
     }
-    EXPECT_LT(Error(bench.all_logits(), cpu.all_logits()), 1e-5);
+    EXPECT_LT(Error(bench.all_logits(), cpu.all_logits()), kF32Tolerance);
   }
 }
 
@@ -339,6 +342,7 @@ TEST_F(CudaRunnerTest, DecodeKernelsStartInTheShadowOfTheOneBefore) {
   Decoding decoding(*runner, 1, 7);
   decoding.Step({0});
   const int64_t before = cuda::host::OverlappingLaunches();
+  if (before == cuda::host::kNotCounted) GTEST_SKIP() << "launches are not counted here";
   decoding.Step({0});
   // Of each layer: two norms, four products, rotation and attention; then the last norm and
   // product.
@@ -375,7 +379,7 @@ TEST_F(CudaRunnerTest, SaysWhatItIs) {
   options.batch_invariant = true;
   const std::unique_ptr<Runner> runner = Make(model, options);
   const RunnerInfo& info = runner->info();
-  EXPECT_EQ(info.device, "cuda, kernels on the host, bf16 weights, batch-invariant");
+  EXPECT_THAT(info.device, testing::MatchesRegex("cuda, .+, bf16 weights, batch-invariant"));
   EXPECT_THAT(info.memory_plan, testing::HasSubstr("KV cache"));
   EXPECT_EQ(info.vocab, config.vocab);
   EXPECT_EQ(info.max_sequences, 5);
