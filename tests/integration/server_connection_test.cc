@@ -1,4 +1,5 @@
 // What one connection may ask of the server, and how long it may last.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -81,8 +82,11 @@ TEST(ServerConnectionTest, OversizedMetadataIsRefused) {
     return server.chat().Complete(&context, PromptRequest("a", 5), &completion);
   };
   EXPECT_TRUE(complete(8 << 10).ok());
-  EXPECT_EQ(complete(24 << 10).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_TRUE(complete(8 << 10).ok());
+  // gRPC ends the call, and often the connection too; which of them the client hears of first is
+  // a race.
+  EXPECT_THAT(complete(24 << 10).error_code(),
+              testing::AnyOf(grpc::StatusCode::RESOURCE_EXHAUSTED, grpc::StatusCode::UNAVAILABLE));
+  EXPECT_TRUE(Eventually([&] { return complete(8 << 10).ok(); }));
 }
 
 }  // namespace
