@@ -1,6 +1,6 @@
 """Writes the folder that is served: weights in bfloat16, configuration, tokenizer.
 
-    python3 -m memory3_training.export --model RUN/continual/model --out models/demo [--kept_tokens 16]
+    python3 -m memory3_training.export --model RUN/annealing/model --out models/demo [--kept_tokens 16]
 
 Kept tokens and memory layers may be set to what was measured to work best; everything else is as it
 was trained.

@@ -8,15 +8,16 @@ from memory3_training.documents import BETWEEN
 from memory3_training.schedule import Schedule
 
 PLAIN_EVERY = 3  # every so many steps of the second stage one plain batch
-LISTS_AGAIN = (0.4, 0.43)  # of the second stage, nothing but lists: what lifts looking up among five memories
+LONG_EVERY = 5  # and one whose contexts are longer than a chunk, so that memories change in it
+LISTS_AGAIN = ((0.2, 0.23), (0.4, 0.43))  # of the second stage, nothing but lists: lifts looking up among five memories
 TEXT_EVERY = 4  # of either stage one batch of ordinary texts, where there are any
 TEXT_ROWS, TEXT_CHUNKS = 8, 6  # of one with memories: the references of the sixth chunk replace those of the first
 GROWING = 0.35 * 5 / 6  # share of the warm-up in which the lists' names and values move apart
 LISTS_ALONE = 1 / 6  # and in which, at its end, there is nothing else
-LONG_EVERY = 5  # and one whose contexts are longer than a chunk, so that memories change in it
+ANNEALING_SEED = 1_000_000  # added to the seed, so that annealing meets other batches than the stage before
 
 KIND_WEIGHTS = {("person", "en"): 3.0, ("company", "en"): 1.5, ("species", "en"): 1.5,
-                ("event", "en"): 1.2, ("town", "en"): 1.8, ("person", "zh"): 0.4, ("town", "zh"): 0.3}
+                ("event", "en"): 1.2, ("town", "en"): 2.5, ("person", "zh"): 0.8, ("town", "zh"): 0.3}
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,13 @@ def warm_up_mix(step: int, steps: int) -> PlainMix:
     return replace(mix, distances=min(len(BETWEEN), 1 + int(len(BETWEEN) * step / growing)))
 
 
-def lists_again(step: int, steps: int) -> bool:
-    return LISTS_AGAIN[0] <= step / steps < LISTS_AGAIN[1]
+def lists_again(begun: float) -> bool:
+    return any(first <= begun < end for first, end in LISTS_AGAIN)
 
 
-def memory_mix(step: int, steps: int) -> MemoryMix:
-    """Sentences with the name first, two or three attached; then articles, five; then questions that
+def memory_mix(step: int, begun: float) -> MemoryMix:
+    """Of a step, `begun` (0 to 1) of the stage being done. Sentences with the name first, two or three attached; then articles, five; then questions that
     nothing attached answers."""
-    begun = step / steps
     mix = MemoryMix(groups=4, rows=6, chunks=1, kept=(16,))
     if begun < 0.04:
         mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)

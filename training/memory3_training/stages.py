@@ -17,6 +17,7 @@ from memory3_training.measure import figures, make_questions
 from memory3_training.model import MemoryModel
 from memory3_training.paired import read_paired
 from memory3_training.recipe import (
+    ANNEALING_SEED,
     KIND_WEIGHTS,
     LISTS_ALONE,
     PLAIN_EVERY,
@@ -82,6 +83,8 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
     parser.add_argument("--f32", action="store_true", help="compute in float32, not bfloat16")
+    parser.add_argument("--compile", action="store_true",
+                        help="compile the passes first: steps take two thirds of the time")
     parser.add_argument("--until", type=int, default=0, help="stop before this step; go on later")
     parser.add_argument("--memory_layers", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--kept_tokens", type=int, default=16)
@@ -141,7 +144,7 @@ class Session:
         """Trains to the end of the stage, or --until, and writes the model's folder."""
         a = self.arguments
         loop = LoopSettings(name, stage.schedule(), a.train_seed, a.out / name, bf16=not a.f32,
-                            **settings)
+                            compiled=a.compile, **settings)
         trainer = Trainer(model, loop, make_batch, self.measure(model, which))
         if trainer.resume():
             print(f"{name}: going on at step {trainer.step}", flush=True)
@@ -169,14 +172,29 @@ def run_warm_up(session: Session, model: MemoryModel, steps: int) -> MemoryModel
 
 
 def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
-    seed = session.arguments.train_seed
+    a = session.arguments
+    stage = Stage(steps, peak=a.peak, decay=0.5)
+    return _run_with_memory(session, model, "continual", stage, a.train_seed, lambda step: step / steps)
+
+
+def run_annealing(session: Session, model: MemoryModel, steps: int) -> MemoryModel:
+    """More of what the second stage ends with, other batches, at a lower rate that falls."""
+    a = session.arguments
+    stage = Stage(steps, peak=a.peak / 2, decay=0.6)
+    seed = a.train_seed + ANNEALING_SEED
+    return _run_with_memory(session, model, "annealing", stage, seed, lambda step: 1.0)
+
+
+def _run_with_memory(session: Session, model: MemoryModel, name: str, stage: Stage, seed: int,
+                     begun: Callable[[int], float]) -> MemoryModel:
+    """begun(step): how much of the second stage's mixes has gone by."""
     batcher = MemoryBatcher(session.writer, model.shape.memory, session.retrieved())
     texts = session.texts(model)
 
     def make_batch(step: int) -> Batch:
-        if lists_again(step, steps):
+        if lists_again(begun(step)):
             return plain_batch(session.writer, plain_mix(1.0), seed, step)
-        mix = memory_mix(step, steps)
+        mix = memory_mix(step, begun(step))
         if step % PLAIN_EVERY == PLAIN_EVERY - 1:
             plain = plain_mix(0.4, mix.facts, mix.statements)
             return plain_batch(session.writer, plain, seed, step)
@@ -184,5 +202,4 @@ def run_continual(session: Session, model: MemoryModel, steps: int) -> MemoryMod
             return texts.with_memory(TEXT_ROWS, TEXT_CHUNKS, seed, step)
         return batcher.batch(mix, seed, step)
 
-    stage = Stage(steps, peak=session.arguments.peak, decay=0.5)
-    return session.run("continual", model, stage, make_batch, "d1abc", window=WINDOW)
+    return session.run(name, model, stage, make_batch, "d1abc", window=WINDOW)

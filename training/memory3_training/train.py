@@ -8,6 +8,7 @@ paper says makes a model ignore its memories.
 
 from memory3_training.stages import (
     Session,
+    run_annealing,
     run_continual,
     run_warm_up,
     stage_parser,
@@ -17,7 +18,8 @@ from memory3_training.stages import (
 def main() -> None:
     parser = stage_parser("train", __doc__)
     parser.add_argument("--warm_up_steps", type=int, default=3000)
-    parser.add_argument("--continual_steps", type=int, default=10000)
+    parser.add_argument("--continual_steps", type=int, default=9000)
+    parser.add_argument("--annealing_steps", type=int, default=2600)
     parser.add_argument("--memory_from_start", action="store_true")
     arguments = parser.parse_args()
     session = Session(arguments)
@@ -26,7 +28,8 @@ def main() -> None:
         steps += arguments.warm_up_steps
     else:
         run_warm_up(session, model, arguments.warm_up_steps)
-    run_continual(session, model, steps)
+    model = run_continual(session, model, steps)
+    run_annealing(session, model, arguments.annealing_steps)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -23,6 +24,7 @@ from memory3_training.recipe import demo_shape  # noqa: E402
 from memory3_training.schedule import Schedule  # noqa: E402
 from memory3_training.start_values import set_start_values  # noqa: E402
 from memory3_training.tokenizer import TextTokenizer, save, texts_of, train  # noqa: E402
+from memory3_training.train import main as both_stages  # noqa: E402
 from memory3_training.trainer import LoopSettings, Trainer  # noqa: E402
 from memory3_training.world import Counts, World  # noqa: E402
 
@@ -116,6 +118,30 @@ class Training(unittest.TestCase):
                         found += 1
                     begin = end
         self.assertGreater(found, 20)
+
+    def test_one_command_runs_all_stages_and_goes_on_where_it_stopped(self) -> None:
+        run = self.folder / "run"
+        command = ["train", "--tokenizer", self.folder / "tokenizer", "--out", run, "--threads", "1", "--device", "cpu",
+                   "--hidden", "32", "--layers", "3", "--heads", "2", "--mlp", "64", "--memory_layers", "0", "1",
+                   "--kept_tokens", "4", "--warm_up_steps", "2", "--continual_steps", "2", "--annealing_steps", "2"]
+        for name, count in vars(COUNTS).items():
+            if isinstance(count, int):
+                command += [f"--{name}", count]
+        weights = []
+        for until in ([], ["--until", "1"], []):  # whole; then in parts, elsewhere
+            command[4] = run if not until and not weights else self.folder / "parts"
+            with mock.patch.object(sys, "argv", [str(word) for word in (*command, *until)]):
+                try:
+                    both_stages()
+                except SystemExit as stopped:
+                    self.assertEqual(stopped.code, 0)
+                    continue
+            weights.append(folders.load_model(command[4] / "annealing" / "model", []).state_dict())
+        for name, tensor in weights[0].items():
+            self.assertTrue(torch.equal(tensor, weights[1][name]), name)
+        for stage, steps in (("warm_up", 2), ("continual", 2), ("annealing", 2)):
+            log = (run / stage / "log.jsonl").read_text().splitlines()
+            self.assertEqual(json.loads(log[-1])["step"], steps)
 
     def test_no_held_out_name_in_training_text(self) -> None:
         hidden = {e.name for e in self.world.entities if e.split != "train"}
