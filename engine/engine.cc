@@ -207,6 +207,7 @@ EngineSnapshot Engine::Impl::Snapshot() const {
   snapshot.kv_blocks_used = counters_.kv_blocks_used.load(std::memory_order_relaxed);
   snapshot.kv_blocks_total = runner_->info().kv_blocks;
   snapshot.steps = counters_.steps.load(std::memory_order_relaxed);
+  snapshot.failed_steps = counters_.failed_steps.load(std::memory_order_relaxed);
   // As an age by the steady clock, so that a jump of the calendar looks like no hang.
   const absl::Duration age =
       clock_.Steady() -

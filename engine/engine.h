@@ -96,6 +96,7 @@ struct EngineSnapshot {
   int kv_blocks_used = 0;  // reserved by running sequences
   int kv_blocks_total = 0;
   uint64_t steps = 0;
+  int failed_steps = 0;  // in a row, up to the last one; each ended the requests of its batch
   absl::Time heartbeat;  // last time round the engine loop; stands still only when a step hangs
   bool draining = false;
   int waiting_for_memory = 0;  // of running

@@ -153,8 +153,10 @@ void EngineLoop::Conclude(const RunningStep& step, absl::Status status) {
                    now - std::max(step.began, concluded_));
   concluded_ = now;
   if (status.ok()) {
+    counters_.failed_steps.store(0, std::memory_order_relaxed);
     DeliverTokens(step.plan, now);
   } else {
+    counters_.failed_steps.fetch_add(1, std::memory_order_relaxed);
     const std::string message = absl::StrCat("the model failed: ", status.message());
     for (Sequence* sequence : step.plan.members) {
       if (sequence != nullptr) sequence->End(absl::InternalError(message));

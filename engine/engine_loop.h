@@ -41,6 +41,7 @@ struct EngineCounters {
   std::atomic<int> running = 0;
   std::atomic<int> kv_blocks_used = 0;
   std::atomic<uint64_t> steps = 0;
+  std::atomic<int> failed_steps = 0;               // in a row
   std::atomic<int64_t> heartbeat_nanoseconds = 0;  // steady clock
   std::atomic<int> waiting_for_memory = 0;
   std::atomic<int> memory_slots_used = 0;

@@ -130,7 +130,7 @@ std::vector<prometheus::MetricFamily> ServerMetrics::CollectState() const {
       Sample("memory3_ready", "1 while requests are taken.", MetricType::Gauge, state_.Ready()),
       Sample("memory3_draining", "1 while the server shuts down.", MetricType::Gauge,
              state_.draining()),
-      Sample("memory3_live", "0 when a step is stuck.", MetricType::Gauge,
+      Sample("memory3_live", "0 when a step is stuck or steps keep failing.", MetricType::Gauge,
              state_.Live(absl::Now())),
       Sample("memory3_queued_requests", "Requests that wait for their first step.",
              MetricType::Gauge, snapshot.queued),

@@ -149,7 +149,7 @@ class Server::Impl {
             return HttpReply{200, metrics_.Scrape()};
           }},
          {"/healthz",
-          [this, answer] { return answer(state_.Live(absl::Now()), "alive", "stuck"); }},
+          [this, answer] { return answer(state_.Live(absl::Now()), "alive", "not alive"); }},
          {"/readyz", [this, answer] { return answer(state_.Ready(), "ready", "not ready"); }}});
     if (!started.ok()) {
       return absl::Status(started.status().code(),

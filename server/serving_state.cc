@@ -29,6 +29,7 @@ bool ServingState::Ready() const {
 bool ServingState::Live(absl::Time now) const {
   const std::optional<EngineSnapshot> snapshot = Snapshot();
   if (!snapshot.has_value()) return true;
+  if (snapshot->failed_steps >= kFailedStepsNotLive) return false;
   const bool has_work = snapshot->queued + snapshot->running > 0;
   return !has_work || now - snapshot->heartbeat <= stuck_after_;
 }

@@ -13,6 +13,10 @@
 
 namespace memory3 {
 
+// A step that fails ends the requests of its batch, and the next may well succeed. So many in a row
+// mean that the device is lost, which only a new process gets back.
+inline constexpr int kFailedStepsNotLive = 3;
+
 class ServingState {
  public:
   // A step that has shown no sign of life for this long counts as stuck.
@@ -27,7 +31,7 @@ class ServingState {
   absl::StatusOr<const ServedModel*> ModelForLookup() const;
 
   bool Ready() const;
-  // False only when the engine has work and its loop stands still.
+  // False only when the engine has work and its loop stands still, or its steps keep failing.
   bool Live(absl::Time now) const;
   bool draining() const { return draining_.load(std::memory_order_acquire); }
   std::optional<EngineSnapshot> Snapshot() const;  // nullopt before a model serves
