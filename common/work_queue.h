@@ -17,13 +17,16 @@ namespace memory3 {
 class WorkQueue {
  public:
   WorkQueue(int threads, int max_pending);
-  // Runs what is pending, then joins the threads.
-  ~WorkQueue();
+  ~WorkQueue();  // joins
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
-  // False, without running it, when max_pending tasks wait already.
+  // False, without running it, when max_pending tasks wait already, or after Join.
   [[nodiscard]] bool TryPush(absl::AnyInvocable<void()> task);
+
+  // Runs what is pending, and ends the threads. For owners of what the tasks use, before it goes;
+  // by the thread that destroys the queue.
+  void Join();
 
  private:
   void Loop();

@@ -74,6 +74,7 @@ class Server::Impl {
       grpc_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kGrpcShutdown));
       grpc_->Wait();
     }
+    work_.Join();  // a task that has answered may still be on its way out of the gRPC server
   }
 
   absl::Status Bind() {

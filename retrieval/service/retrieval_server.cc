@@ -27,16 +27,16 @@ namespace memory3 {
 using grpc::health::v1::HealthCheckResponse;
 
 // Members are declared in the order in which they are built; what uses another is destroyed before
-// it.
+// it. Service and work queue name each other: Shutdown ends the queue's threads.
 class RetrievalServer::Impl {
  public:
   Impl(const RetrievalOptions& options, Logger& log)
       : options_(options),
         log_(log),
         bank_(options_, metrics_, log),
-        work_(options.threads, options.max_pending),
         health_([this](std::string_view service) { return HealthOf(service); }),
-        service_(options_, bank_, work_, metrics_, [this] { health_.Refresh(); }) {}
+        service_(options_, bank_, work_, metrics_, [this] { health_.Refresh(); }),
+        work_(options.threads, options.max_pending) {}
 
   ~Impl() { Shutdown(); }
 
@@ -59,6 +59,7 @@ class RetrievalServer::Impl {
                       absl::ToChronoMilliseconds(options_.shutdown_grace));
       grpc_->Wait();
     }
+    work_.Join();  // a task that has answered may still be on its way out of the gRPC server
     {
       MutexLock lock(mutex_);
       stopping_ = true;
@@ -153,9 +154,9 @@ class RetrievalServer::Impl {
   RetrievalMetrics metrics_;
   BankFollower bank_;
   std::atomic<bool> draining_ = false;
-  WorkQueue work_;
   HealthService health_;
   RetrievalServiceImpl service_;
+  WorkQueue work_;  // its threads run the service
   std::unique_ptr<HttpEndpoint> http_;
   std::unique_ptr<grpc::Server> grpc_;
   int grpc_port_ = 0;

@@ -28,5 +28,16 @@ TEST(WorkQueue, RunsEverythingItTookAndRefusesWhatIsTooMuch) {
   EXPECT_EQ(ran, 3);
 }
 
+TEST(WorkQueue, JoinRunsWhatIsPendingAndThenTakesNothing) {
+  int ran = 0;  // read after the threads are gone
+  WorkQueue queue(1, 8);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(queue.TryPush([&] { ++ran; }));
+  queue.Join();
+  EXPECT_EQ(ran, 5);
+  EXPECT_FALSE(queue.TryPush([&] { ++ran; }));
+  queue.Join();
+  EXPECT_EQ(ran, 5);
+}
+
 }  // namespace
 }  // namespace memory3
