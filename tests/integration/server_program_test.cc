@@ -58,7 +58,7 @@ class ServerProgramTest : public testing::Test {
 };
 
 TEST_F(ServerProgramTest, TermLetsStreamsEnd) {
-  ServerProcess server({ModelFlag(LongModel())});
+  ServerProcess server({ModelFlag(LongModel()), "--shutdown_grace=10m"});  // however slow we are
   ASSERT_TRUE(server.AwaitReady()) << server.log();
   const auto chat = ChatStub(server);
   ChatStream running(*chat, PromptRequest("a", 1500));

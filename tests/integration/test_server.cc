@@ -20,7 +20,12 @@ ServerOptions TestOptions(const std::filesystem::path& model_dir) {
 }
 
 bool Eventually(const std::function<bool()>& condition) {
-  const absl::Time end = absl::Now() + absl::Seconds(30);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr absl::Duration kPatience = absl::Minutes(2);
+#else
+  constexpr absl::Duration kPatience = absl::Seconds(30);
+#endif
+  const absl::Time end = absl::Now() + kPatience;
   while (!condition()) {
     if (absl::Now() > end) return false;
     absl::SleepFor(absl::Milliseconds(2));

@@ -18,7 +18,7 @@ namespace memory3 {
 // Free ports, one compute thread, and a KV cache of a few megabytes.
 ServerOptions TestOptions(const std::filesystem::path& model_dir);
 
-// Asks again and again; false when it did not come true in half a minute.
+// Asks again and again; false when it did not come true in half a minute, instrumented in two.
 bool Eventually(const std::function<bool()>& condition);
 
 // A connection of its own to the port.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace {
 
 TEST(RecordChecksumTest, CoversIdAndTokensInLittleEndianThenTheRecord) {
   const std::vector<uint8_t> record(4096, 0x5A);
-  std::vector<uint8_t> bytes = {0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 8, 0, 0, 0};
-  bytes.insert(bytes.end(), record.begin(), record.end());
+  const std::vector<uint8_t> head = {0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 8, 0, 0, 0};
+  std::vector<uint8_t> bytes(head.size() + record.size(), 0x5A);
+  std::copy(head.begin(), head.end(), bytes.begin());
   const uint32_t checksum = RecordChecksum(0x0102030405060708, 8, record);
   EXPECT_EQ(checksum, Crc32cPortable(bytes));
   EXPECT_NE(checksum, RecordChecksum(0x0102030405060709, 8, record));
