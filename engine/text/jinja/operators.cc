@@ -17,6 +17,13 @@ int Order(const T& left, const T& right) {
   return left < right ? -1 : right < left ? 1 : 0;
 }
 
+// What Python compares and hashes as an object of its own, whatever is in it; the views of a
+// dictionary's keys and items it compares by content and does not hash.
+bool HasIdentity(const Sequence& sequence) {
+  return sequence.type == Sequence::Type::kGenerator ||
+         (sequence.type == Sequence::Type::kView && sequence.label == "dict_values");
+}
+
 absl::StatusOr<bool> EqualItems(Runtime& runtime, const std::vector<Value>& left,
                                 const std::vector<Value>& right) {
   if (left.size() != right.size()) return false;
@@ -120,7 +127,8 @@ absl::StatusOr<bool> Equal(Runtime& runtime, const Value& left, const Value& rig
   if (const Sequence* sequence = left.AsSequence()) {
     const Sequence* other = right.AsSequence();
     if (sequence == other) return true;
-    if (sequence->type != other->type || sequence->type == Sequence::Type::kGenerator) return false;
+    if (sequence->type != other->type || HasIdentity(*sequence) || HasIdentity(*other))
+      return false;
     return EqualItems(runtime, sequence->items, other->items);
   }
   if (const Dict* dict = left.AsDict()) return EqualDicts(runtime, *dict, *right.AsDict());
@@ -198,8 +206,9 @@ bool IsHashable(const Value& value) {
   if (value.AsDict() != nullptr) return false;
   const Sequence* sequence = value.AsSequence();
   if (sequence == nullptr || sequence->type == Sequence::Type::kRange) return true;
-  return sequence->type == Sequence::Type::kTuple &&
-         std::all_of(sequence->items.begin(), sequence->items.end(), IsHashable);
+  return HasIdentity(*sequence) ||
+         (sequence->type == Sequence::Type::kTuple &&
+          std::all_of(sequence->items.begin(), sequence->items.end(), IsHashable));
 }
 
 bool IsIterable(const Value& value) {
