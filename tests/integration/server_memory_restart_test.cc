@@ -10,6 +10,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/integration/instrumented.h"
 #include "tests/integration/logged_process.h"
 #include "tests/integration/memory_server.h"
 #include "tests/integration/test_server.h"
@@ -18,11 +19,7 @@ namespace memory3 {
 namespace {
 
 constexpr int kRestarts = 20;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr absl::Duration kBack = absl::Seconds(20);  // programs start and answer many times slower
-#else
-constexpr absl::Duration kBack = absl::Seconds(1);
-#endif
+constexpr absl::Duration kBack = absl::Seconds(kInstrumented ? 20 : 1);
 constexpr int kClients = 3;
 constexpr int kStrictAnswers = 4;
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "tests/integration/http_get.h"
+#include "tests/integration/instrumented.h"
 #include "tests/integration/raw_http2_client.h"
 #include "tests/integration/server_process.h"
 #include "tests/integration/synth_folder.h"
@@ -70,9 +71,7 @@ TEST_F(ServerSlowReaderTest, WithoutFlowControlWindow) {
 }
 
 TEST_F(ServerSlowReaderTest, WhoseSocketIsFull) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "the megabytes that fill a socket take minutes";
-#endif
+  if (kThreadSanitizer) GTEST_SKIP() << "the megabytes that fill a socket take minutes";
   RawHttp2Client slow(server_.server().grpc_port(), kHugeWindow);
   slow.StartChat(FatRequest("slow", kLongAnswer));
   EXPECT_TRUE(WhileGoodReads([&] { return CutOff(); }));
@@ -97,12 +96,6 @@ TEST_F(ServerSlowReaderTest, WhoUsesTheLibrary) {
   ExpectOnlyGoodIsLeft();
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMeasurable = false;
-#else
-constexpr bool kMeasurable = true;
-#endif
-
 double Sample(const ServerProcess& server, const std::string& name) {
   return ParseSamples(HttpGet(server.metrics_port(), "/metrics").body)[name];
 }
@@ -119,7 +112,7 @@ TEST(ServerSlowReaderProgramTest, DoesNotKeepTheServerFromStopping) {
 }
 
 TEST(ServerSlowReaderMemoryTest, StaysBounded) {
-  if (!kMeasurable) GTEST_SKIP() << "sanitizers keep memory of their own";
+  if (kInstrumented) GTEST_SKIP() << "sanitizers keep memory of their own";
   constexpr int kReaders = 24, kRounds = 4;
   constexpr int64_t kBound = int64_t{48} << 20;
   ServerProcess server({"--model_dir=" + LongModel().string(), "--max_stream_events=256",

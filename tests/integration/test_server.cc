@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "engine/base/check.h"
 #include "tests/integration/http_get.h"
+#include "tests/integration/instrumented.h"
 
 namespace memory3 {
 
@@ -20,12 +21,7 @@ ServerOptions TestOptions(const std::filesystem::path& model_dir) {
 }
 
 bool Eventually(const std::function<bool()>& condition) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr absl::Duration kPatience = absl::Minutes(2);
-#else
-  constexpr absl::Duration kPatience = absl::Seconds(30);
-#endif
-  const absl::Time end = absl::Now() + kPatience;
+  const absl::Time end = absl::Now() + absl::Seconds(kInstrumented ? 120 : 30);
   while (!condition()) {
     if (absl::Now() > end) return false;
     absl::SleepFor(absl::Milliseconds(2));

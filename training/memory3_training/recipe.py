@@ -58,8 +58,8 @@ def lists_again(begun: float) -> bool:
 
 
 def memory_mix(step: int, begun: float) -> MemoryMix:
-    """Of a step, `begun` (0 to 1) of the stage being done. Sentences with the name first, two or three attached; then articles, five; then questions that
-    nothing attached answers."""
+    """Of a step, `begun` (0 to 1) of the stage being done: sentences with the name first, two or three
+    attached; then articles, five; then questions that nothing attached answers."""
     mix = MemoryMix(groups=4, rows=6, chunks=1, kept=(16,))
     if begun < 0.04:
         mix = replace(mix, visible=(2, 3, 5), facts=0.8, statements=0.4, confused=0.3)
