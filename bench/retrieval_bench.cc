@@ -28,10 +28,12 @@
 ABSL_FLAG(std::string, hotpot_questions, "", "HotpotQA questions (JSON)");
 ABSL_FLAG(std::string, hotpot_corpus, "", "HotpotQA passages by title (JSON)");
 ABSL_FLAG(std::vector<std::string>, squad, {}, "files in SQuAD's layout, separated by commas");
+ABSL_FLAG(std::string, world, "", "folder that memory3_training.world wrote");
 ABSL_FLAG(std::string, embedder_model_dir, "", "measures this transformer too");
 ABSL_FLAG(int64_t, synthetic, 0, "measures an index of so many synthetic references");
 ABSL_FLAG(std::string, synthetic_kind, "vectors", "vectors or texts");
 ABSL_FLAG(int, dimensions, 1024, "of lexical and synthetic vectors");
+ABSL_FLAG(int, links, memory3::GraphParameters{}.links, "of the graphs (M)");
 ABSL_FLAG(int, synthetic_queries, 1000, "queries whose latency is measured");
 ABSL_FLAG(int, synthetic_checked, 200, "queries that are compared with exact search");
 ABSL_FLAG(std::string, work_dir, "", "folder for the files of indexes; default: a temporary one");
@@ -40,10 +42,11 @@ namespace memory3 {
 namespace {
 
 constexpr char kUsage[] =
-    R"(retrieval_bench [--hotpot_questions=F --hotpot_corpus=F] [--squad=F,...] [--synthetic=N] ...
+    R"(retrieval_bench [--hotpot_questions=F --hotpot_corpus=F] [--squad=F,...] [--world=DIR]
+                [--synthetic=N] ...
 
-Prints tables of markdown: recall@5 of the supporting passages by exact search, by graph and by BM25;
-build rate, latency and recall@5 against exact search of a large synthetic index.
+Prints tables of markdown: recall@5 of the supporting passages by exact search, by graph and by BM25,
+CPU time of a search; build rate, latency and recall@5 against exact search of a large synthetic index.
 )";
 
 constexpr int kResults = 5;
@@ -64,46 +67,63 @@ double CpuSeconds() {
 
 using Search = absl::FunctionRef<std::vector<ScoredId>(const std::string& query)>;
 
-// Share of all supporting passages that are among the first five of their question.
-double Recall(const QaSet& set, Search search) {
+struct Found {
+  double recall = 0;            // share of all supporting passages that are among the first five
+  double cpu_microseconds = 0;  // of a search, in the mean
+};
+
+Found Measure(const QaSet& set, Search search) {
   int64_t found = 0, wanted = 0;
+  double seconds = 0;
   for (const QaQuestion& question : set.questions) {
-    wanted += static_cast<int64_t>(question.passages.size());
-    for (const ScoredId& scored : search(question.text)) {
-      const auto& passages = question.passages;
+    const std::vector<int>& passages = question.passages;
+    wanted += static_cast<int64_t>(passages.size());
+    const double begin = CpuSeconds();
+    const std::vector<ScoredId> nearest = search(question.text);
+    seconds += CpuSeconds() - begin;
+    for (const ScoredId& scored : nearest) {
       found += std::count(passages.begin(), passages.end(), static_cast<int>(scored.id));
     }
   }
-  return static_cast<double>(found) / static_cast<double>(wanted);
+  return {static_cast<double>(found) / static_cast<double>(wanted),
+          seconds * 1e6 / static_cast<double>(set.questions.size())};
+}
+
+void AddRow(const QaSet& set, const std::string& method, const Found& found, Table& table) {
+  table.AddRow({Cell(set.name), Cell(static_cast<int64_t>(set.passages.size())), Cell(method),
+                Cell(found.recall, 4), Cell(found.cpu_microseconds, 0)});
 }
 
 absl::Status MeasureEmbedder(const QaSet& set, const EmbedderOptions& embedder,
                              const std::filesystem::path& dir, Table& table) {
   IndexBuildOptions build;
   build.embedder = embedder;
+  build.graph.links = absl::GetFlag(FLAGS_links);
   build.exact_below = 0;
   M3_RETURN_IF_ERROR(BuildRetrievalIndex(
       build, static_cast<int64_t>(set.passages.size()),
       [&set](int64_t i) { return set.passages[static_cast<size_t>(i)]; }, dir));
   IndexOpenOptions open;
   open.embedder = {embedder.model_dir, embedder.threads};
-  M3_ASSIGN_OR_RETURN(const auto index, RetrievalIndex::Open(dir, open));
-  const auto search = [&index](const std::string& query, bool exact) {
-    std::vector<float> vector(static_cast<size_t>(index->embedder().dimensions()));
-    if (!index->embedder().Embed({query}, absl::MakeSpan(vector)).ok()) {
-      return std::vector<ScoredId>();
+  const auto measure = [&set](const RetrievalIndex& index, bool exact) {
+    return Measure(set, [&index, exact](const std::string& query) {
+      std::vector<float> vector(static_cast<size_t>(index.embedder().dimensions()));
+      if (!index.embedder().Embed({query}, absl::MakeSpan(vector)).ok()) {
+        return std::vector<ScoredId>();
+      }
+      return exact ? index.SearchExact(vector, kResults)
+                   : index.Search(vector, kResults).value_or(std::vector<ScoredId>());
+    });
+  };
+  for (const int candidates : kSearchCandidates) {
+    open.search_candidates = candidates;
+    M3_ASSIGN_OR_RETURN(const auto index, RetrievalIndex::Open(dir, open));
+    const std::string name = index->embedder().name();
+    if (candidates == kSearchCandidates[0]) {
+      AddRow(set, name + ", exact", measure(*index, /*exact=*/true), table);
     }
-    return exact ? index->SearchExact(vector, kResults)
-                 : index->Search(vector, kResults).value_or(std::vector<ScoredId>());
-  };
-  const std::string name = index->embedder().name();
-  const auto row = [&](const std::string& method, bool exact) {
-    table.AddRow(
-        {Cell(set.name), Cell(static_cast<int64_t>(set.passages.size())), Cell(method),
-         Cell(Recall(set, [&](const std::string& query) { return search(query, exact); }), 3)});
-  };
-  row(name + ", exact", true);
-  row(name + ", graph", false);
+    AddRow(set, absl::StrCat(name, ", graph, ef ", candidates), measure(*index, false), table);
+  }
   return absl::OkStatus();
 }
 
@@ -117,10 +137,9 @@ absl::Status MeasureRecall(const QaSet& set, const std::filesystem::path& dir, T
         set, {.kind = EmbedderKind::kTransformer, .model_dir = model}, dir / "index", table));
   }
   const Bm25 bm25(set.passages);
-  table.AddRow(
-      {Cell(set.name), Cell(static_cast<int64_t>(set.passages.size())), Cell("BM25"),
-       Cell(Recall(set, [&](const std::string& query) { return bm25.Search(query, kResults); }),
-            3)});
+  AddRow(set, "BM25",
+         Measure(set, [&](const std::string& query) { return bm25.Search(query, kResults); }),
+         table);
   return absl::OkStatus();
 }
 
@@ -132,7 +151,8 @@ absl::Status BuildSynthetic(int64_t count, int dimensions, const std::filesystem
   double linking = 0;
   M3_ASSIGN_OR_RETURN(VectorsWriter writer,
                       VectorsWriter::Create(dir / kVectorsFile, count, dimensions));
-  M3_ASSIGN_OR_RETURN(const std::unique_ptr<Graph> graph, Graph::Create({}, dimensions, count));
+  M3_ASSIGN_OR_RETURN(const std::unique_ptr<Graph> graph,
+                      Graph::Create({.links = absl::GetFlag(FLAGS_links)}, dimensions, count));
   std::vector<float> vector(static_cast<size_t>(dimensions));
   for (int64_t i = 0; i < count; ++i) {
     M3_RETURN_IF_ERROR(make(i, absl::MakeSpan(vector)));
@@ -239,8 +259,12 @@ absl::Status Run(const std::filesystem::path& dir) {
     M3_ASSIGN_OR_RETURN(QaSet set, LoadSquad(file));
     sets.push_back(std::move(set));
   }
+  if (const std::string world = absl::GetFlag(FLAGS_world); !world.empty()) {
+    M3_ASSIGN_OR_RETURN(QaSet set, LoadWorld(world));
+    sets.push_back(std::move(set));
+  }
   if (!sets.empty()) {
-    Table table({"set", "passages", "method", "recall@5"});
+    Table table({"set", "passages", "method", "recall@5", "CPU µs"});
     for (const QaSet& set : sets) M3_RETURN_IF_ERROR(MeasureRecall(set, dir, table));
     std::cout << table.ToMarkdown() << std::endl;
   }

@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/read_file.h"
 #include "engine/base/status_macros.h"
+#include "engine/memory/bank/reference_text.h"
 #include "nlohmann/json.hpp"
+#include "tools/evaluate/world_files.h"
 
 namespace memory3 {
 namespace {
@@ -83,6 +85,21 @@ absl::StatusOr<QaSet> LoadSquad(const std::filesystem::path& file) {
     }
   }
   return Checked(std::move(set), file);
+}
+
+absl::StatusOr<QaSet> LoadWorld(const std::filesystem::path& folder) {
+  M3_ASSIGN_OR_RETURN(const World world,
+                      ReadWorld(folder / "encyclopaedia.jsonl", folder / "questions.jsonl"));
+  QaSet set{.name = "world"};
+  for (const Article& article : world.articles) {
+    set.passages.push_back(RetrievalText({.text = article.text, .title = article.title}));
+  }
+  for (const Question& question : world.questions) {
+    if (question.split != Split::kHeldOut) continue;
+    set.questions.push_back({absl::StrCat("Question: ", question.text, "\nAnswer:"),
+                             {world.article_of.at(question.entity_id)}});
+  }
+  return Checked(std::move(set), folder);
 }
 
 }  // namespace memory3

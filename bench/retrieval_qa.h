@@ -27,6 +27,9 @@ absl::StatusOr<QaSet> LoadHotpot(const std::filesystem::path& questions,
                                  const std::filesystem::path& corpus);
 // SQuAD's layout (XQuAD, CMRC 2018): every paragraph is a passage and supports its own questions.
 absl::StatusOr<QaSet> LoadSquad(const std::filesystem::path& file);
+// Files of memory3_training.world: the encyclopaedia's articles as the bank embeds them, and the
+// questions about held-out entities as the engine asks for them, in the words of its chat template.
+absl::StatusOr<QaSet> LoadWorld(const std::filesystem::path& folder);
 
 }  // namespace memory3
 

@@ -9,7 +9,7 @@
 namespace memory3 {
 
 struct GraphParameters {
-  int links = 16;              // M: per vector and level, twice as many on the lowest; [2, 256]
+  int links = 32;              // M: per vector and level, twice as many on the lowest; [2, 256]
   int build_candidates = 200;  // efConstruction: breadth of the search for neighbours; [1, 65535]
   uint64_t seed = 100;         // of the levels
 };

@@ -21,7 +21,7 @@ namespace memory3 {
 struct IndexOpenOptions {
   EmbedderLoadOptions embedder;
   // Breadth of a graph search (ef): more finds more and takes longer.
-  int search_candidates = 128;
+  int search_candidates = 256;
 };
 
 // Immutable; thread-safe.

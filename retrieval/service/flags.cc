@@ -19,7 +19,7 @@ ABSL_FLAG(std::string, taught, "",
           "folder in which memory3-server keeps the references it is taught; empty: none");
 ABSL_FLAG(std::string, embedder_model_dir, "",
           "Hugging Face folder of the bank's transformer embedder; not needed by a lexical bank");
-ABSL_FLAG(int, search_candidates, 128,
+ABSL_FLAG(int, search_candidates, 256,
           "breadth of a graph search (ef): more finds more and takes longer");
 ABSL_FLAG(absl::Duration, poll_interval, absl::Seconds(1),
           "how often to look for a newer bank and for taught references");
