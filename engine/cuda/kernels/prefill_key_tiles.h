@@ -29,8 +29,8 @@ struct PrefillShape {
   static constexpr int kStride = kHeadDim + 8;
 
   static constexpr int kSharedBytes =
-      (TileQueries(kHeadDim) + 4 * kKeys) * kStride * static_cast<int>(sizeof(BFloat16)) +
-      2 * kKeys * static_cast<int>(sizeof(int32_t));
+      (TileQueries(kHeadDim) + 4 * kKeys) * kStride * static_cast<int>(sizeof(BFloat16));
+  static_assert(kSharedBytes <= 99 * 1024, "more than a block may have on sm_86 and sm_89");
 };
 
 // What a block keeps in shared memory.
@@ -42,13 +42,17 @@ struct PrefillShared {
   BFloat16* queries;  // (TileQueries, kStride)
   BFloat16* keys;     // (2, kKeys, kStride)
   BFloat16* values;   // (2, kKeys, kStride)
-  int32_t* present;   // (2, kKeys): of memory tiles, whether a place holds a key
 
   M3_DEVICE PrefillShared()
       : queries(SharedMemory<BFloat16>()),
         keys(queries + TileQueries(kHeadDim) * Shape::kStride),
-        values(keys + 2 * kTileElements),
-        present(reinterpret_cast<int32_t*>(values + 2 * kTileElements)) {}
+        values(keys + 2 * kTileElements) {}
+
+  // Whether a place of a memory tile holds a key; kept in what is unused behind the key's row.
+  M3_DEVICE int32_t& present(int stage, int place) const {
+    BFloat16* row = keys + stage * kTileElements + place * Shape::kStride;
+    return *reinterpret_cast<int32_t*>(row + kHeadDim);
+  }
 };
 
 // Starts the copy of `count` queries, those of the tile's rows in turn; zeros behind them. `first`:
@@ -111,7 +115,7 @@ M3_DEVICE void CopyMemoryTile(const PrefillShared<kHeadDim>& shared, int stage,
         stage * PrefillShared<kHeadDim>::kTileElements + place * Shape::kStride + element;
     CopyAsync16(shared.keys + to, valid ? from.key + element : args.queries, valid);
     CopyAsync16(shared.values + to, valid ? from.value + element : args.queries, valid);
-    if (element == 0) shared.present[stage * Shape::kKeys + place] = valid ? 1 : 0;
+    if (element == 0) shared.present(stage, place) = valid ? 1 : 0;
   }
 }
 

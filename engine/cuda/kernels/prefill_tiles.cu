@@ -88,9 +88,11 @@ struct WarpQueries {
       if (token >= visible[t][i / 2]) scores[t][n][i] = kNoScore;
     });
   }
-  M3_DEVICE void MaskMemory(const int32_t* present, Scores& scores) const {
+  M3_DEVICE void MaskMemory(const PrefillShared<kHeadDim>& shared, int stage,
+                            Scores& scores) const {
     ForEachScore([&](int t, int n, int i) {
-      if (present[8 * n + 2 * (Lane() % 4) + i % 2] == 0) scores[t][n][i] = kNoScore;
+      const int place = 8 * n + 2 * (Lane() % 4) + i % 2;
+      if (shared.present(stage, place) == 0) scores[t][n][i] = kNoScore;
     });
   }
   template <typename Use>
@@ -259,7 +261,7 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kPrefillThreads)
     typename WarpQueries<kHeadDim>::Scores scores;
     warp.Score(shared.queries, shared.keys + stage * Shared::kTileElements, scores);
     if (keys.IsMemory(i)) {
-      warp.MaskMemory(shared.present + stage * Shape::kKeys, scores);
+      warp.MaskMemory(shared, stage, scores);
     } else if (keys.Begin(i) + Shape::kKeys > visible[0]) {
       warp.MaskContext(keys.Begin(i), scores);
     }
