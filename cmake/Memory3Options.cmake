@@ -32,7 +32,8 @@ endif()
 if(M3_SANITIZE)
   # Instrumented code confuses g++ 12's analysis: it calls members of std::variant uninitialized that are not.
   target_compile_options(memory3_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>)
-  add_compile_options(-fsanitize=${M3_SANITIZE} -fno-omit-frame-pointer -g)
+  # Line numbers are all that a report needs; with -O1 of the presets they nearly halve the time to compile.
+  add_compile_options(-fsanitize=${M3_SANITIZE} -fno-omit-frame-pointer -g1)
   # The sanitizers' dlopen stands between a program and the loader, which then looks at the program's RPATH but not at
   # its RUNPATH.
   add_link_options(-fsanitize=${M3_SANITIZE} -Wl,--disable-new-dtags)

@@ -5,16 +5,10 @@
 
 namespace memory3 {
 
-#ifdef __SANITIZE_THREAD__
-inline constexpr bool kThreadSanitizer = true;
-#else
-inline constexpr bool kThreadSanitizer = false;
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kInstrumented = true;
 #else
-inline constexpr bool kInstrumented = kThreadSanitizer;
+inline constexpr bool kInstrumented = false;
 #endif
 
 }  // namespace memory3
