@@ -14,7 +14,7 @@ from memory3_training.stages import Session, run_annealing, run_continual, stage
 def main() -> None:
     parser = stage_parser("continual", __doc__)
     parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--annealing_steps", type=int, default=2600)
+    parser.add_argument("--annealing_steps", type=int, default=4000)
     parser.add_argument("--from", type=Path, dest="start", required=True,
                         help="model folder of the first stage")
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-_STAGES = ("warm_up", "continual")
+_STAGES = ("warm_up", "continual", "annealing")
 _FIGURES = {"d": "article in context", "1": "right memory", "a": "right memory of five",
             "b": "no memory", "c": "says it does not know"}
 
@@ -32,7 +32,7 @@ def read_run(folder: Path) -> list[dict]:
 
 
 def draw(runs: list[Path], out: Path) -> None:
-    figure, (losses, hits) = pyplot.subplots(1, 2, figsize=(12, 4.5))
+    figure, (losses, hits) = pyplot.subplots(1, 2, figsize=(14, 4.5))
     for run, style in zip(runs, ("-", "--", ":", "-.") * len(runs)):
         entries = read_run(run)
         losses.plot([e["tokens"] / 1e6 for e in entries], [e["loss"] for e in entries], style,
@@ -46,7 +46,8 @@ def draw(runs: list[Path], out: Path) -> None:
     for axes in (losses, hits):
         axes.set_xlabel("million tokens of context")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+    losses.legend(fontsize=7)
+    hits.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))  # beside it: curves are everywhere
     figure.tight_layout()
     figure.savefig(out, dpi=120)
 

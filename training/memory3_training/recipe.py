@@ -17,7 +17,7 @@ LISTS_ALONE = 1 / 6  # and in which, at its end, there is nothing else
 ANNEALING_SEED = 1_000_000  # added to the seed, so that annealing meets other batches than the stage before
 
 KIND_WEIGHTS = {("person", "en"): 3.0, ("company", "en"): 1.5, ("species", "en"): 1.5,
-                ("event", "en"): 1.2, ("town", "en"): 2.5, ("person", "zh"): 0.8, ("town", "zh"): 0.3}
+                ("event", "en"): 1.2, ("town", "en"): 2.5, ("person", "zh"): 1.2, ("town", "zh"): 0.6}
 
 
 @dataclass(frozen=True)

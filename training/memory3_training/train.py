@@ -19,7 +19,7 @@ def main() -> None:
     parser = stage_parser("train", __doc__)
     parser.add_argument("--warm_up_steps", type=int, default=3000)
     parser.add_argument("--continual_steps", type=int, default=9000)
-    parser.add_argument("--annealing_steps", type=int, default=2600)
+    parser.add_argument("--annealing_steps", type=int, default=4000)
     parser.add_argument("--memory_from_start", action="store_true")
     arguments = parser.parse_args()
     session = Session(arguments)
