@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares memory3-neighbours with the search of a bank, and checks what training makes of it.
 
-usage: neighbours_program_test.py MEMORY3_NEIGHBOURS MEMORY3_BANK MEMORY3_SYNTH [SANITIZERS]
+usage: neighbours_program_test.py MEMORY3_NEIGHBOURS MEMORY3_BANK MEMORY3_SYNTH
 """
 
 import json
@@ -26,7 +26,6 @@ from memory3_training.world import Counts, World, questions, stream
 from memory3_training.world.schema import kind_of
 
 NEIGHBOURS, BANK, SYNTH = sys.argv[1:4]
-SANITIZERS = sys.argv[4] if len(sys.argv) > 4 else ""  # the programs are built with
 K = 4
 ASKED = 3  # entities of each of two splits
 PATIENCE_S = 300
@@ -121,7 +120,6 @@ class NeighboursTest(unittest.TestCase):
     def test_finds_what_a_small_bank_finds(self):
         self.check_against_bank(Counts(200, 60, 60, 60, 60, 60, 40), 3)
 
-    @unittest.skipIf(SANITIZERS == "thread", "one thread builds a graph, in minutes when instrumented")
     def test_finds_what_a_bank_with_a_graph_finds(self):
         self.check_against_bank(LARGE, 4, "--embedder_dimensions=128")
 
