@@ -71,7 +71,9 @@ TEST_F(ServerSlowReaderTest, WithoutFlowControlWindow) {
 }
 
 TEST_F(ServerSlowReaderTest, WhoseSocketIsFull) {
-  if (kInstrumented) GTEST_SKIP() << "the megabytes that fill a socket take minutes";
+  // TODO: instrumented and on a core that others keep busy, this reader is at times not cut off
+  // within minutes (3 s otherwise), and why is not known.
+  if (kInstrumented) GTEST_SKIP() << "not reliable on a busy machine when instrumented";
   RawHttp2Client slow(server_.server().grpc_port(), kHugeWindow);
   slow.StartChat(FatRequest("slow", kLongAnswer));
   EXPECT_TRUE(WhileGoodReads([&] { return CutOff(); }));
