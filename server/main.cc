@@ -29,7 +29,6 @@ exits at once. Exit status 1: the model cannot be served, or an address cannot b
 )";
 
 constexpr absl::Duration kPoll = absl::Milliseconds(200);
-constexpr absl::Duration kAbortTime = absl::Seconds(5);
 
 // Waits for SIGTERM or SIGINT, which are blocked in every thread: no code of ours runs inside a
 // handler.
@@ -49,8 +48,6 @@ void Drain(Server& server, const ServerOptions& options, const sigset_t& signals
     }
     server.Tick();
   }
-  server.AbortCalls();
-  server.AwaitIdle(kAbortTime);
 }
 
 int Serve(const ServerOptions& options, const sigset_t& signals) {

@@ -27,8 +27,8 @@ using grpc::health::v1::HealthCheckResponse;
 
 // Requests that wait to be parsed; each is at most max_request_bytes.
 constexpr int kMaxPendingRequests = 256;
-// gRPC's own calls have this long to wind up when the server goes.
-constexpr absl::Duration kGrpcShutdown = absl::Seconds(2);
+// How long a client may take to learn that its call is aborted, before its connection is closed.
+constexpr absl::Duration kAbortTime = absl::Seconds(2);
 
 HealthService::Status HealthOf(const ServingState& state, std::string_view service) {
   bool serving = false;
@@ -68,10 +68,9 @@ class Server::Impl {
   ~Impl() {
     BeginDrain();
     AbortCalls();
-    calls_.AwaitNone(kGrpcShutdown);
     health_.Shutdown();
     if (grpc_ != nullptr) {
-      grpc_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kGrpcShutdown));
+      grpc_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kAbortTime));
       grpc_->Wait();
     }
     work_.Join();  // a task that has answered may still be on its way out of the gRPC server

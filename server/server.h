@@ -1,11 +1,11 @@
 // The whole service: gRPC, metrics, one model. Used by main and, in process, by tests.
 //
-//   M3_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Start(options, log));  // bound,
-//   not ready M3_RETURN_IF_ERROR(server->LoadModel());                                           //
-//   ready
+//   M3_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Start(options, log));
+//   M3_RETURN_IF_ERROR(server->LoadModel());
 //   ...
 //   server->BeginDrain();
-//   if (!server->AwaitIdle(grace)) server->AbortCalls();
+//   server->AwaitIdle(grace);
+//   server.reset();  // aborts what is left
 //
 // Ports are bound first, so that an address in use is found before gigabytes are read, and health
 // answers from the first moment. Thread-safe but for LoadModel (once) and destruction (after every
@@ -26,7 +26,7 @@ class Server {
   // `log` must outlive the server. InvalidArgument or Unavailable naming the address that cannot be
   // bound.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Logger& log);
-  // Ends what still runs with Unavailable.
+  // Ends what still runs with Unavailable. Takes two seconds where a client does not take that in.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
