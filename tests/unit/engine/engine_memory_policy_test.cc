@@ -253,6 +253,17 @@ INSTANTIATE_TEST_SUITE_P(Everything, PolicyTest,
                            return std::get<0>(test.param).name + "_" + std::get<1>(test.param).name;
                          });
 
+// The same answer as where nothing fails, no chunk without its memories.
+Transcript ExpectAsIfNothingFailed(MemoryHarness& harness, int prompt_tokens = 10) {
+  const GenerationRequest request = MemoryRequestFor(PromptOf(prompt_tokens), 10);
+  const Generation generation = harness.Submit(request);
+  Transcript said = ReadAsTimePasses(harness, *generation.stream);
+  EXPECT_TRUE(said.last.status.ok()) << said.last.status;
+  EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
+  EXPECT_EQ(said.last.usage->degraded_chunks + said.last.usage->late_chunks, 0);
+  return said;
+}
+
 TEST(PolicyDetailTest, StrictAsksAgainUntilAnAnswerComes) {
   MemoryHarness harness;
   int failures = 3;
@@ -260,12 +271,7 @@ TEST(PolicyDetailTest, StrictAsksAgainUntilAnAnswerComes) {
     if (failures-- > 0) return absl::UnavailableError("not yet");
     return right;
   });
-  const GenerationRequest request = MemoryRequestFor(PromptOf(10), 10);
-  const Generation generation = harness.Submit(request);
-  const Transcript said = ReadAsTimePasses(harness, *generation.stream);
-  EXPECT_TRUE(said.last.status.ok()) << said.last.status;
-  EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
-  EXPECT_EQ(said.last.usage->degraded_chunks + said.last.usage->late_chunks, 0);
+  const Transcript said = ExpectAsIfNothingFailed(harness);
   // The prompt's chunks are asked for again together.
   EXPECT_THAT(harness.retriever.calls()[3], SizeIs(3));
   EXPECT_GT(said.last.usage->memory_wait, absl::ZeroDuration());
@@ -280,12 +286,7 @@ TEST(PolicyDetailTest, StrictAsksAgainUntilTheBankOfTheAnswerIsOpen) {
     right.epoch = kTestEpoch + 1;
     return right;
   });
-  const GenerationRequest request = MemoryRequestFor(PromptOf(10), 10);
-  const Generation generation = harness.Submit(request);
-  const Transcript said = ReadAsTimePasses(harness, *generation.stream);
-  EXPECT_TRUE(said.last.status.ok()) << said.last.status;
-  EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
-  EXPECT_EQ(said.last.usage->degraded_chunks + said.last.usage->late_chunks, 0);
+  const Transcript said = ExpectAsIfNothingFailed(harness);
   EXPECT_THAT(harness.retriever.calls()[2], SizeIs(3));
   EXPECT_EQ(said.chunks.front().epoch, kTestEpoch + 1);
 }
@@ -301,12 +302,7 @@ TEST(PolicyDetailTest, UnderStrictABankThatIsClosedMeanwhileCostsNoMemory) {
       right.epoch = harness.bank.epoch();
       return right;
     });
-    const GenerationRequest request = MemoryRequestFor(PromptOf(30), 10);
-    const Generation generation = harness.Submit(request);
-    const Transcript said = ReadAsTimePasses(harness, *generation.stream);
-    EXPECT_TRUE(said.last.status.ok()) << said.last.status;
-    EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
-    EXPECT_EQ(said.last.usage->degraded_chunks + said.last.usage->late_chunks, 0);
+    const Transcript said = ExpectAsIfNothingFailed(harness, 30);
     in_both |= said.chunks.front().epoch != said.chunks.back().epoch;
     EXPECT_TRUE(harness.engine->AwaitIdle(absl::InfiniteDuration()));
     EXPECT_TRUE(harness.AllFree());
@@ -317,12 +313,7 @@ TEST(PolicyDetailTest, UnderStrictABankThatIsClosedMeanwhileCostsNoMemory) {
 TEST(PolicyDetailTest, StrictReadsAgainWhatADeviceRefused) {
   MemoryHarness harness;
   harness.bank.FailReads(5, absl::InternalError("input/output error"));
-  const GenerationRequest request = MemoryRequestFor(PromptOf(10), 10);
-  const Generation generation = harness.Submit(request);
-  const Transcript said = ReadAsTimePasses(harness, *generation.stream);
-  EXPECT_TRUE(said.last.status.ok()) << said.last.status;
-  EXPECT_EQ(said.ids(), AnswerOf(request, harness).tokens);
-  EXPECT_EQ(said.last.usage->degraded_chunks, 0);
+  ExpectAsIfNothingFailed(harness);
 }
 
 TEST(PolicyDetailTest, StrictGoesOnWithoutADamagedMemoryTheSameEveryTime) {
