@@ -55,10 +55,10 @@ absl::Status BankFollower::Poll(bool again) {
     M3_RETURN_IF_ERROR(EmbedTaught(base.index->embedder()));
     auto snapshot = std::make_shared<Snapshot>(base);
     ApplyLog(*snapshot);
+    if (new_bank) metrics_.OnSwap();  // first: whoever meets the bank finds it counted
     Publish(std::move(snapshot));
   }
   if (new_bank) {
-    metrics_.OnSwap();
     log_.Info("serving bank", {{"epoch", base.epoch},
                                {"references", base.index->count()},
                                {"embedder", base.index->embedder().name()},
