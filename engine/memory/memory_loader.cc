@@ -119,7 +119,8 @@ void MemoryLoader::Impl::Load(const MemoryKey& key, Done done) {
   Waiter waiter = {std::move(done), clock_.Steady()};
   SharedFlight flight;
   if (auto result = EndAtOnce(key, waiter, &flight)) {
-    Answer(key, waiter, *std::move(result), result->ok() ? MemoryTier::kHost : MemoryTier::kDisk);
+    const MemoryTier tier = result->ok() ? MemoryTier::kHost : MemoryTier::kDisk;
+    Answer(key, waiter, *std::move(result), tier);
   } else if (flight != nullptr) {
     Start(flight);
   }
