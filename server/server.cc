@@ -67,7 +67,7 @@ class Server::Impl {
 
   ~Impl() {
     BeginDrain();
-    AbortCalls();
+    calls_.AbortAll(absl::UnavailableError("the server is shutting down"));
     health_.Shutdown();
     if (grpc_ != nullptr) {
       grpc_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kAbortTime));
@@ -130,7 +130,6 @@ class Server::Impl {
   }
 
   bool AwaitIdle(absl::Duration timeout) { return calls_.AwaitNone(timeout); }
-  void AbortCalls() { calls_.AbortAll(absl::UnavailableError("the server is shutting down")); }
   void Tick() { health_.Refresh(); }
   int grpc_port() const { return grpc_port_; }
   int metrics_port() const { return http_ == nullptr ? 0 : http_->port(); }
@@ -233,7 +232,6 @@ Server::~Server() = default;
 absl::Status Server::LoadModel() { return impl_->LoadModel(); }
 void Server::BeginDrain() { impl_->BeginDrain(); }
 bool Server::AwaitIdle(absl::Duration timeout) { return impl_->AwaitIdle(timeout); }
-void Server::AbortCalls() { impl_->AbortCalls(); }
 void Server::Tick() { impl_->Tick(); }
 int Server::grpc_port() const { return impl_->grpc_port(); }
 int Server::metrics_port() const { return impl_->metrics_port(); }

@@ -38,8 +38,6 @@ class Server {
   void BeginDrain();
   // True when no chat call is in progress; waits at most `timeout`.
   bool AwaitIdle(absl::Duration timeout);
-  // Ends the calls in progress with Unavailable.
-  void AbortCalls();
 
   // To be called about once a second: tells health watchers of a stuck or recovered engine.
   void Tick();

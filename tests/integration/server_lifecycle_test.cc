@@ -96,20 +96,6 @@ TEST(ServerLifecycleTest, OnlyAStuckStepMakesLivenessFail) {
   ExpectHealth(server, HealthCheckResponse::SERVING);
 }
 
-TEST(ServerLifecycleTest, AbortedCallsEndWithUnavailable) {
-  TestServer server(TestOptions(LongModel()));
-  ChatStream running(server.chat(), PromptRequest("a", 12000));
-  ASSERT_TRUE(running.Read().has_value());
-  server.server().BeginDrain();
-  EXPECT_FALSE(server.server().AwaitIdle(absl::Milliseconds(20)));
-  server.server().AbortCalls();
-  const grpc::Status status = running.ReadAll().status;
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_TRUE(RetryInfoOf(status).has_value());
-  EXPECT_TRUE(server.server().AwaitIdle(absl::Seconds(10)));
-  EXPECT_TRUE(server.BecomesIdle());
-}
-
 TEST(ServerLifecycleTest, ReflectionListsTheServices) {
   TestServer server(TestOptions(QuickModel()), TestServer::Begin::kBindOnly);
   const std::string names = ListServices(server.channel());

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <functional>
+#include <memory>
+
 #include "tests/integration/http_get.h"
 #include "tests/integration/instrumented.h"
 #include "tests/integration/raw_http2_client.h"
