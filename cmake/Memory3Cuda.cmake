@@ -16,3 +16,9 @@ if(M3_HAVE_CUDA)
 else()
   message(STATUS "No CUDA compiler (or M3_CUDA=OFF): building for the CPU only")
 endif()
+
+# memory3_cuda_options(LIBRARY): how its .cu files are compiled. Machine code for A100 and H100, PTX for what comes later.
+function(memory3_cuda_options library)
+  target_compile_options(${library} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+  set_target_properties(${library} PROPERTIES CUDA_ARCHITECTURES "80-real;90")
+endfunction()

@@ -20,6 +20,8 @@ if(M3_BUILD_TESTS)
   find_package(GTest CONFIG REQUIRED)
   # Fibers: the threads of kernels that run without a device (engine/cuda/host).
   find_package(Boost REQUIRED COMPONENTS context)
+  # The PTX in objects of nvcc (engine/cuda/emulator).
+  pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 endif()
 if(M3_BUILD_BENCH)
   find_package(benchmark CONFIG REQUIRED)

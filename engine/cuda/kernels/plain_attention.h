@@ -68,7 +68,8 @@ M3_DEVICE void Reset(const PlainState& state) {
 M3_DEVICE void WeighScores(const PlainState& state, int32_t count) {
   for (int32_t head = Warp(); head < state.group; head += kPlainThreads / kWarpSize) {
     float* scores = state.scores + head * kPlainPlaces;
-    const float old_max = state.max[head];
+    // Of lane 0, which replaces it: no other lane reads what it writes.
+    const float old_max = Lane() == 0 ? state.max[head] : kNoMaximum;
     float max = old_max;
     for (int32_t i = Lane(); i < count; i += kWarpSize) max = fmaxf(max, scores[i]);
     max = WarpMax(max);

@@ -158,12 +158,16 @@ absl::StatusOr<Graph> Graph::Capture(Stream& stream, absl::FunctionRef<void()> b
                "beginning a graph"));
   body();
   cudaGraph_t recorded = nullptr;
-  M3_RETURN_IF_ERROR(ToStatus(cudaStreamEndCapture(native_stream, &recorded), "ending a graph"));
-  M3_RETURN_IF_ERROR(std::exchange(stream.native().status, absl::OkStatus()));
+  absl::Status ended = ToStatus(cudaStreamEndCapture(native_stream, &recorded), "ending a graph");
+  // What the body could not do is why the graph could not be ended.
+  absl::Status status = std::exchange(stream.native().status, absl::OkStatus());
+  if (status.ok()) status = std::move(ended);
   auto native = std::make_unique<Native>();
-  const cudaError_t error = cudaGraphInstantiate(&native->graph, recorded, 0);
-  cudaGraphDestroy(recorded);
-  M3_RETURN_IF_ERROR(ToStatus(error, "instantiating a graph"));
+  if (status.ok()) {
+    status = ToStatus(cudaGraphInstantiate(&native->graph, recorded, 0), "instantiating a graph");
+  }
+  if (recorded != nullptr) cudaGraphDestroy(recorded);
+  M3_RETURN_IF_ERROR(status);
   return Graph(std::move(native));
 }
 
