@@ -97,6 +97,10 @@ def figures(text):
     for row in decode:
         if isinstance(row.get("batch"), float):
             result.add(f"batch {row['batch']:.0f} decode, tokens/s", row.get("decode tok/s"))
+    for row in table(parts.get("Decoding through the library", [])):
+        if isinstance(row.get("batch"), float):
+            result.add(f"batch {row['batch']:.0f} decode, cuBLASLt's products ÷ ours",
+                       ratio(row.get("decode tok/s"), pick(decode, "decode tok/s", batch=row["batch"])), digits=3)
     for row in invariant:
         if isinstance(row.get("batch"), float):
             name = f"batch {row['batch']:.0f}"

@@ -23,6 +23,8 @@ absl::StatusOr<Device> ResolveDevice(Device device) {
   return absl::FailedPreconditionError(absl::StrCat("--device=cuda: ", available.message()));
 }
 
+static_assert(kMostSkinnyRows == kMaxSkinnyRows);
+
 absl::StatusOr<std::unique_ptr<Runner>> CreateDeviceRunner(const ModelConfig& config,
                                                            const ModelWeights& weights,
                                                            const DeviceRunnerOptions& options) {
@@ -35,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Runner>> CreateDeviceRunner(const ModelConfig& co
                              .max_context = options.max_context,
                              .kv_cache_bytes = options.kv_cache_bytes,
                              .memory_fraction = options.memory_fraction,
+                             .skinny_rows = options.skinny_rows,
                              .batch_invariant = options.batch_invariant,
                              .memory = options.memory});
   }

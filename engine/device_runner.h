@@ -27,6 +27,9 @@ absl::StatusOr<Device> ParseDevice(absl::string_view name);
 // is none.
 absl::StatusOr<Device> ResolveDevice(Device device);
 
+// The most rows that our own product on CUDA takes at once.
+inline constexpr int kMostSkinnyRows = 64;
+
 // What runners of either kind are told; what a kind does not know it ignores.
 struct DeviceRunnerOptions {
   Device device = Device::kAuto;
@@ -40,6 +43,7 @@ struct DeviceRunnerOptions {
   // CUDA: see CudaRunnerOptions.
   double memory_fraction = 0.9;
   bool batch_invariant = false;
+  int skinny_rows = kMostSkinnyRows;
 };
 
 absl::StatusOr<std::unique_ptr<Runner>> CreateDeviceRunner(const ModelConfig& config,

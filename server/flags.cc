@@ -34,6 +34,9 @@ ABSL_FLAG(
 ABSL_FLAG(bool, batch_invariant, false,
           "cuda: the bits of an answer do not depend on what else runs; prompts cost one pass over "
           "the weights for every 64 tokens (docs/tuning.md). The cpu always is");
+ABSL_FLAG(int, skinny_rows, memory3::kMostSkinnyRows,
+          "cuda: products of a step of up to so many rows go through our own kernel, larger ones "
+          "through cuBLASLt (docs/tuning.md)");
 ABSL_FLAG(std::string, dtype, "bf16",
           "weights and KV cache: bf16, or f32 (twice the memory, half the speed)");
 ABSL_FLAG(int, threads, 0, "compute threads of the cpu; 0: one for each core the process may use");
@@ -131,6 +134,8 @@ absl::Status ReadModelFlags(ServerOptions* options) {
                      absl::StrCat("must be in (0, 1], got ", options->device_memory_fraction));
   }
   options->batch_invariant = absl::GetFlag(FLAGS_batch_invariant);
+  options->skinny_rows = absl::GetFlag(FLAGS_skinny_rows);
+  M3_RETURN_IF_ERROR(CheckRange("skinny_rows", options->skinny_rows, 0, kMostSkinnyRows));
   const std::string dtype = absl::GetFlag(FLAGS_dtype);
   if (dtype != "bf16" && dtype != "f32")
     return FlagError("dtype", absl::StrCat("'", dtype, "' is not bf16 or f32"));

@@ -62,7 +62,8 @@ absl::StatusOr<std::unique_ptr<Runner>> LoadRunner(const ServerOptions& options,
       .kv_cache_bytes = options.kv_cache_bytes,
       .threads = options.threads,
       .memory_fraction = options.device_memory_fraction,
-      .batch_invariant = options.batch_invariant};
+      .batch_invariant = options.batch_invariant,
+      .skinny_rows = options.skinny_rows};
   M3_ASSIGN_OR_RETURN(const ModelWeights weights,
                       ModelWeights::Open(options.model_dir, model.config));
   model.parameters = weights.parameters();

@@ -49,6 +49,7 @@ struct ServerOptions {
   Device device = Device::kAuto;
   double device_memory_fraction = 0.9;
   bool batch_invariant = false;
+  int skinny_rows = kMostSkinnyRows;
   DType dtype = DType::kBF16;
   int threads = 0;  // 0: one per usable core
   int max_sequences = 64;

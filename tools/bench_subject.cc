@@ -21,6 +21,8 @@ ABSL_FLAG(std::vector<std::string>, batch, std::vector<std::string>({"1", "8", "
 ABSL_FLAG(std::string, device, "auto", "cpu, cuda, or auto: cuda where it can be had.");
 ABSL_FLAG(bool, batch_invariant, false,
           "cuda: bits of a sequence do not depend on its batch (docs/tuning.md).");
+ABSL_FLAG(int, skinny_rows, memory3::kMostSkinnyRows,
+          "cuda: rows of a step up to which our own products are used instead of cuBLASLt's.");
 ABSL_FLAG(std::string, dtype, "bf16", "Weights and KV cache: bf16 or f32.");
 ABSL_FLAG(int, threads, 0, "Compute threads of the CPU; 0: one per core.");
 ABSL_FLAG(int, max_batch_tokens, 256, "Rows of one step: decoding sequences and prompt pieces.");
@@ -72,6 +74,7 @@ absl::StatusOr<BenchSubject> LoadBenchSubject(int sequences, int context, int me
   M3_ASSIGN_OR_RETURN(subject.device, ResolveDevice(device));
   options.device = subject.device;
   options.batch_invariant = absl::GetFlag(FLAGS_batch_invariant);
+  options.skinny_rows = absl::GetFlag(FLAGS_skinny_rows);
   if (memory_slots > 0) {
     RunnerMemoryOptions memory;
     M3_ASSIGN_OR_RETURN(memory.config, LoadMemoryConfig(folder, absl::GetFlag(FLAGS_memory_config),

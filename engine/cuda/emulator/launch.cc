@@ -18,6 +18,9 @@ KernelRun::KernelRun(std::shared_ptr<const Launch> launch) : launch_(std::move(l
   waiting_.resize(uint64_t{launch_->grid.x} * launch_->grid.y * launch_->grid.z);
   std::iota(waiting_.begin(), waiting_.end(), 0);
   std::shuffle(waiting_.begin(), waiting_.end(), RandomOrder());
+  if (launch_->counters == nullptr) return;
+  launch_->counters->launches += 1;
+  launch_->counters->blocks += static_cast<int64_t>(waiting_.size());
 }
 
 KernelRun::~KernelRun() = default;

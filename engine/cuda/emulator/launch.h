@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/cuda/emulator/counters.h"
 #include "engine/cuda/emulator/ptx_module.h"
 
 namespace memory3::cuda::emulator {
@@ -23,6 +24,7 @@ struct Launch {
   int shared_bytes = 0;
   bool overlaps = false;  // may begin before the kernel in front of it has ended
   std::vector<uint8_t> parameters;
+  Counters* counters = nullptr;  // null: nobody counts
 };
 
 class Block;

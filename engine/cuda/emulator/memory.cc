@@ -63,6 +63,22 @@ uint8_t* Resolve(Warp& warp, Space space, uint64_t address, int bytes, int lane,
   return nullptr;
 }
 
+// Of an access by the lanes to `bytes` each.
+void Count(const Warp& warp, Space space, const uint64_t* base, int64_t offset, uint32_t lanes,
+           int bytes) {
+  Counters* const counters = warp.launch().counters;
+  if (counters == nullptr || space == Space::kParameters) return;
+  uint64_t addresses[kLanes] = {};
+  bool in_shared = space == Space::kShared;
+  ForLanes(lanes, [&](int lane) {
+    addresses[lane] = base[lane] + offset;
+    if (space == Space::kGeneric && addresses[lane] >= kSharedWindow) in_shared = true;
+  });
+  if (!in_shared) return counters->CountGlobal(addresses, lanes, bytes);
+  for (uint64_t& address : addresses) address = static_cast<uint32_t>(address);
+  counters->CountShared(addresses, lanes, bytes);
+}
+
 uint64_t ReadElement(const uint8_t* from, const Opcode& opcode) {
   uint64_t bits = 0;
   std::memcpy(&bits, from, opcode.element_bytes);
@@ -74,6 +90,8 @@ uint64_t ReadElement(const uint8_t* from, const Opcode& opcode) {
 void Load(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   const Opcode& opcode = instruction.opcode;
   const uint64_t* const base = warp.lanes(instruction.registers[opcode.elements]);
+  Count(warp, opcode.space, base, instruction.offsets[0], lanes,
+        opcode.elements * opcode.element_bytes);
   ForLanes(lanes, [&](int lane) {
     const uint8_t* const from =
         Resolve(warp, opcode.space, base[lane] + instruction.offsets[0],
@@ -88,6 +106,8 @@ void Load(Warp& warp, const Instruction& instruction, uint32_t lanes) {
 void Store(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   const Opcode& opcode = instruction.opcode;
   const uint64_t* const base = warp.lanes(instruction.registers[0]);
+  Count(warp, opcode.space, base, instruction.offsets[0], lanes,
+        opcode.elements * opcode.element_bytes);
   ForLanes(lanes, [&](int lane) {
     uint8_t* const to = Resolve(warp, opcode.space, base[lane] + instruction.offsets[0],
                                 opcode.elements * opcode.element_bytes, lane, Access::kWrite);
@@ -120,6 +140,12 @@ constexpr int kCopyBytes = 16;
 // cp.async [to], [from], 16, bytes: of the 16 the first `bytes` are copied.
 void StartCopies(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   const auto& registers = instruction.registers;
+  Count(warp, Space::kShared, warp.lanes(registers[0]), instruction.offsets[0], lanes, kCopyBytes);
+  uint32_t reading = 0;  // not only zeros
+  ForLanes(lanes,
+           [&](int lane) { reading |= uint32_t{warp.lanes(registers[3])[lane] != 0} << lane; });
+  Count(warp, Space::kGlobal, warp.lanes(registers[1]), instruction.offsets[1], reading,
+        kCopyBytes);
   ForLanes(lanes, [&](int lane) {
     SetRunningLane(lane);
     AsyncCopy copy;

@@ -99,6 +99,7 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* fu
     std::memcpy(launch->parameters.data() + code->parameters[i].offset, arguments[i],
                 code->parameters[i].bytes);
   }
+  launch->counters = CountersOf(code->name);
   config->stream->stream->Add({.kernel = std::move(launch)});
   return cudaSuccess;
 }

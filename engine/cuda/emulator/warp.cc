@@ -101,6 +101,7 @@ void Warp::Run(bool previous_runs) {
 
 void Warp::RunFront(Front front, bool previous_runs) {
   const std::vector<Instruction>& instructions = launch_.function->instructions;
+  Counters* const counters = launch_.counters;
   int32_t at = front.at;
   while (at < front.next) {
     const Instruction& instruction = instructions[at];
@@ -114,6 +115,7 @@ void Warp::RunFront(Front front, bool previous_runs) {
       held_ |= front.lanes;
       break;
     }
+    if (counters != nullptr) ++counters->instructions;
     switch (instruction.opcode.flow) {
       case Flow::kNext:
         if (lanes != 0) instruction.opcode.execute(*this, instruction, lanes);

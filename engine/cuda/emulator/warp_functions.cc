@@ -67,6 +67,7 @@ float Half(uint64_t pair, int index) {
 void MultiplyTile(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   warp.CheckWhole(lanes);
   if (lanes != kAllLanes) Fail("a tensor core product of a part of a warp");
+  if (warp.launch().counters != nullptr) ++warp.launch().counters->tile_products;
   const int32_t* const d = instruction.registers.data();
   const int32_t* const a = d + 4;
   const int32_t* const b = d + 8;
@@ -103,13 +104,17 @@ void LoadTiles(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   if (lanes != kAllLanes) Fail("tiles loaded by a part of a warp");
   constexpr int kRow = 8;
   uint16_t tiles[4][kRow][kRow];
+  uint64_t rows_at[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) {
     SetRunningLane(lane);
-    const uint64_t address = warp.lanes(instruction.registers[4])[lane] + instruction.offsets[0];
+    rows_at[lane] =
+        static_cast<uint32_t>(warp.lanes(instruction.registers[4])[lane] + instruction.offsets[0]);
     std::memcpy(tiles[lane / kRow][lane % kRow],
-                warp.shared().Read(static_cast<uint32_t>(address), sizeof(tiles[0][0]),
-                                   warp.ThreadOf(lane)),
+                warp.shared().Read(rows_at[lane], sizeof(tiles[0][0]), warp.ThreadOf(lane)),
                 sizeof(tiles[0][0]));
+  }
+  if (warp.launch().counters != nullptr) {
+    warp.launch().counters->CountShared(rows_at, lanes, sizeof(tiles[0][0]));
   }
   for (int lane = 0; lane < kLanes; ++lane) {
     const int major = lane / 4;

@@ -108,6 +108,7 @@ TEST_F(FlagsTest, BadValuesNameTheFlag) {
   for (const auto& [name, value] : {std::pair("model_dir", ""),
                                     {"device", "tpu"},
                                     {"device_memory_fraction", "0"},
+                                    {"skinny_rows", "65"},
                                     {"device_memory_fraction", "1.1"},
                                     {"dtype", "int8"},
                                     {"threads", "-1"},

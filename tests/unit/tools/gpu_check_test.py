@@ -27,8 +27,14 @@ echo '|     1 |        600.0 |       80.0 |        60.0 |      90000.0 | – |'
 SYNTH = """#!/bin/sh
 for word; do case "$word" in --out=*) mkdir -p "${word#--out=}"; : >"${word#--out=}/config.json" ;; esac; done
 """
+# Runs until it is told to stop; answers everything but what is about the moon.
+SERVICE = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.05; done\n"
+CHAT = """#!/bin/sh
+case "$*" in *moon*) echo I do not know ;; *) echo "The answer is blue." ;; esac
+"""
 PROGRAMS = {"memory3-cuda-info": "#!/bin/sh\necho a device\n", "memory3-parity": "#!/bin/sh\nexit 0\n",
             "memory3-bank": "#!/bin/sh\necho 'encoding: 10 references in 1.00 s, 10.0 references/s'\n",
+            "memory3-retrieval": SERVICE, "memory3-server": SERVICE, "memory3-chat": CHAT,
             "memory3-synth": SYNTH, "memory3-bench": BENCH, "cuda_device_tests": TESTS}
 
 
@@ -74,6 +80,18 @@ class GpuCheckTest(unittest.TestCase):
                     "parity tinystories656k-default bf16 invariant=false"):
             self.assertIn(f"| {row} | PASS |", report)
         self.assertNotIn("parity stories260k-default f32 invariant=true", report)
+
+    def ask(self, questions):
+        (self.folder / "questions.txt").write_text("".join(f"{one}\tblue\n" for one in questions), encoding="utf-8")
+        return self.run_check("--only", "serve")
+
+    def test_the_service_answers_nine_of_ten_questions(self):
+        done, report = self.ask(["And the moon?"] + ["What colour is the sky?"] * 9)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("| the service: 9 of 10 questions answered right | PASS |", report)
+        done, report = self.ask(["And the moon?"] * 2 + ["What colour is the sky?"] * 8)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("| the service: 8 of 10 questions answered right | FAIL |", report)
 
     def test_measurements_end_in_one_table_of_figures(self):
         done, report = self.run_check("--only", "bench,peer")
