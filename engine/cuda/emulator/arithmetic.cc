@@ -259,9 +259,11 @@ void AddIntegers(OpcodeTable& table) {
 }
 
 void AddBits(OpcodeTable& table) {
+  Define<And<uint16_t>>(table, "and.b16");
   Define<And<uint32_t>>(table, "and.b32");
   Define<And<uint64_t>>(table, "and.b64");
   Define<And<bool>>(table, "and.pred");
+  Define<Or<uint16_t>>(table, "or.b16");
   Define<Or<uint32_t>>(table, "or.b32");
   Define<Or<uint64_t>>(table, "or.b64");
   Define<Or<bool>>(table, "or.pred");

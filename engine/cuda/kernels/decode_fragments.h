@@ -21,13 +21,20 @@
 
 namespace memory3::cuda {
 
-// kWords words from `row` + `element`, zeros where row is null.
+// kWords words from `row` + `element`.
 template <int kWords>
 M3_DEVICE void LoadWords(const BFloat16* row, int32_t element, uint32_t* words) {
-  Pack<uint32_t, kWords> pack = {};
-  if (row != nullptr) pack = LoadPack<kWords>(reinterpret_cast<const uint32_t*>(row + element));
+  const auto pack = LoadPack<kWords>(reinterpret_cast<const uint32_t*>(row + element));
   M3_UNROLL
   for (int i = 0; i < kWords; ++i) words[i] = pack.values[i];
+}
+
+// The same, or zeros where row is null.
+template <int kWords>
+M3_DEVICE void LoadWordsOrZeros(const BFloat16* row, int32_t element, uint32_t* words) {
+  M3_UNROLL
+  for (int i = 0; i < kWords; ++i) words[i] = 0;
+  if (row != nullptr) LoadWords<kWords>(row, element, words);
 }
 
 template <int kHeadDim>
@@ -39,6 +46,13 @@ M3_DEVICE void LoadDotWords(const BFloat16* row, uint32_t (&words)[kHeadDim / 8]
     constexpr int kDone = kHeadDim / 32 * 32;
     LoadWords<2>(row, kDone + 4 * p, words + kDone / 8);
   }
+}
+
+template <int kHeadDim>
+M3_DEVICE void LoadDotWordsOrZeros(const BFloat16* row, uint32_t (&words)[kHeadDim / 8]) {
+  M3_UNROLL
+  for (int i = 0; i < kHeadDim / 8; ++i) words[i] = 0;
+  if (row != nullptr) LoadDotWords<kHeadDim>(row, words);
 }
 
 template <int kHeadDim>
@@ -72,10 +86,13 @@ M3_DEVICE uint32_t UpperHalves(uint32_t low, uint32_t high) {
 }
 
 // The rows of a tile of kAttentionTile places that a lane loads: keys of places g and g + 8, values
-// of places 2p, 2p + 1, 2p + 8, 2p + 9. Null: no such place.
+// of places 2p, 2p + 1, 2p + 8, 2p + 9. Instead of places that there are not, others of the same
+// size: their keys are not seen, so that their values weigh nothing. Loads without conditions can
+// all be on their way at once.
 struct TileRows {
   const BFloat16* keys[2];
   const BFloat16* values[4];
+  bool seen[2];  // the keys' places
 };
 
 M3_DEVICE int32_t KeyPlace(int i) { return Lane() / 4 + 8 * i; }
@@ -89,12 +106,13 @@ M3_DEVICE TileRows ContextTile(const RowKeys<BFloat16>& row, int32_t token, int3
   M3_UNROLL
   for (int i = 0; i < 2; ++i) {
     const int32_t place = KeyPlace(i);
-    rows.keys[i] = token + place < end ? first.key + place * head_dim : nullptr;
+    rows.seen[i] = token + place < end;
+    rows.keys[i] = first.key + (rows.seen[i] ? place : 0) * head_dim;
   }
   M3_UNROLL
   for (int i = 0; i < 4; ++i) {
     const int32_t place = ValuePlace(i);
-    rows.values[i] = token + place < end ? first.value + place * head_dim : nullptr;
+    rows.values[i] = first.value + (token + place < end ? place : 0) * head_dim;
   }
   return rows;
 }
@@ -104,14 +122,20 @@ M3_DEVICE const BFloat16* PointerOfLane(const BFloat16* pointer, int lane) {
       __shfl_sync(kFullWarp, reinterpret_cast<uintptr_t>(pointer), lane));
 }
 
-// Memory places from `begin` on: every lane looks one up for all.
-M3_DEVICE TileRows MemoryTile(const RowKeys<BFloat16>& row, int32_t begin) {
+// Memory places from `begin` on: every lane looks one up for all. `instead`: (head_dim) finite
+// numbers, read where there is no place; a row of queries.
+M3_DEVICE TileRows MemoryTile(const RowKeys<BFloat16>& row, int32_t begin,
+                              const BFloat16* instead) {
   const int32_t place = begin + Lane() % kAttentionTile;
   KeyValue<BFloat16> mine;
   if (place < row.memory_places()) mine = row.Memory(place);
+  if (mine.key == nullptr) mine = {instead, instead};
   TileRows rows;
   M3_UNROLL
-  for (int i = 0; i < 2; ++i) rows.keys[i] = PointerOfLane(mine.key, KeyPlace(i));
+  for (int i = 0; i < 2; ++i) {
+    rows.keys[i] = PointerOfLane(mine.key, KeyPlace(i));
+    rows.seen[i] = rows.keys[i] != instead;
+  }
   M3_UNROLL
   for (int i = 0; i < 4; ++i) rows.values[i] = PointerOfLane(mine.value, ValuePlace(i));
   return rows;

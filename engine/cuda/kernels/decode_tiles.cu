@@ -30,7 +30,7 @@ struct WarpState {
     M3_UNROLL
     for (int t = 0; t < kHeadTiles; ++t) {
       const int32_t head = kHeadsPerTile * t + Lane() / 4;
-      LoadDotWords<kHeadDim>(head < group ? first + head * kHeadDim : nullptr, queries[t]);
+      LoadDotWordsOrZeros<kHeadDim>(head < group ? first + head * kHeadDim : nullptr, queries[t]);
     }
   }
 
@@ -77,8 +77,7 @@ struct WarpState {
     }
     const float scale = ScoreScale(kHeadDim);
     M3_UNROLL
-    for (int i = 0; i < 4; ++i)
-      scores[i] = rows.keys[i / 2] == nullptr ? kNoScore : scores[i] * scale;
+    for (int i = 0; i < 4; ++i) scores[i] = rows.seen[i / 2] ? scores[i] * scale : kNoScore;
   }
 
   // Turns scores into weights and brings maximum, sum and accumulator up to date.
@@ -133,24 +132,28 @@ struct WarpState {
 };
 
 // Where the warps of a block leave their states for their merge: shared memory.
+template <int kHeadDim>
 struct WarpStates {
+  // Odd, so that the lanes of a warp, which hold neighbouring heads, write to different banks.
+  static constexpr int kStride = kHeadDim + 1;
+
   int32_t group;
-  int32_t head_dim;
-  float* acc;  // (kWarps, group, head_dim)
-  float* max;  // (kWarps, group)
-  float* sum;  // (kWarps, group)
+  float* acc;     // (kWarps, group, kStride)
+  float* max;     // (kWarps, group)
+  float* sum;     // (kWarps, group)
+  float* factor;  // (kWarps, group): what a warp's part of the merged softmax is multiplied by
+  float* merged;  // (group, 2): maximum and sum of all warps
 
-  static M3_HOST_DEVICE int64_t Floats(int32_t group, int32_t head_dim) {
-    return int64_t{kWarps} * group * (head_dim + 2);
-  }
-  M3_DEVICE WarpStates(int32_t group_heads, int32_t dim, float* shared)
+  static int64_t Floats(int32_t group) { return int64_t{group} * (kWarps * (kStride + 3) + 2); }
+  M3_DEVICE WarpStates(int32_t group_heads, float* shared)
       : group(group_heads),
-        head_dim(dim),
         acc(shared),
-        max(acc + kWarps * group * head_dim),
-        sum(max + kWarps * group) {}
+        max(acc + kWarps * group * kStride),
+        sum(max + kWarps * group),
+        factor(sum + kWarps * group),
+        merged(factor + kWarps * group) {}
 
-  template <int kHeadDim, int kHeadTiles>
+  template <int kHeadTiles>
   M3_DEVICE void Store(const WarpState<kHeadDim, kHeadTiles>& state) const {
     M3_UNROLL
     for (int t = 0; t < kHeadTiles; ++t) {
@@ -166,7 +169,7 @@ struct WarpStates {
         const int32_t at = Warp() * group + head;
         M3_UNROLL
         for (int k = 0; k < kHeadDim / 16; ++k) {
-          float* to = acc + at * kHeadDim + ColumnDimension<kHeadDim>(k);
+          float* to = acc + at * kStride + ColumnDimension<kHeadDim>(k);
           to[0] = state.acc[t][k][e];
           to[1] = state.acc[t][k][e + 2];
         }
@@ -177,50 +180,72 @@ struct WarpStates {
     }
   }
 
-  // The softmax of one head over the first `warps` warps.
-  M3_DEVICE float Max(int32_t head, int32_t warps) const {
-    float largest = kNoMaximum;
-    for (int32_t w = 0; w < warps; ++w) largest = fmaxf(largest, max[w * group + head]);
-    return largest;
-  }
-  M3_DEVICE float Sum(int32_t head, int32_t warps, float largest) const {
-    float total = 0;
-    for (int32_t w = 0; w < warps; ++w) {
-      total += Exp2(max[w * group + head] - largest) * sum[w * group + head];
+  // Once for all elements of a head: a thread per warp and head, the kWarps of a head side by side.
+  // Between barriers.
+  M3_DEVICE void Weigh(int32_t warps) const {
+    static_assert(kWarps == 8);
+    const auto thread = static_cast<int32_t>(threadIdx.x);
+    const int32_t head = thread / kWarps;
+    if (Warp() * (kWarpSize / kWarps) >= group) return;
+    const int32_t warp = thread % kWarps;
+    const int32_t at = warp * group + head;
+    const bool mine = warp < warps && head < group;
+    float largest = mine ? max[at] : kNoMaximum;
+    const float old = largest;
+    M3_UNROLL
+    for (int offset = 1; offset < kWarps; offset *= 2) {
+      largest = fmaxf(largest, __shfl_xor_sync(kFullWarp, largest, offset));
     }
-    return total;
+    const float scale = Exp2(old - largest);
+    float total = mine ? scale * sum[at] : 0;
+    M3_UNROLL
+    for (int offset = 1; offset < kWarps; offset *= 2) {
+      total += __shfl_xor_sync(kFullWarp, total, offset);
+    }
+    if (mine) factor[at] = scale;
+    if (warp != 0 || !mine) return;
+    merged[2 * head] = largest;
+    merged[2 * head + 1] = total;
   }
-  // Element i of (group, head_dim).
-  M3_DEVICE float Acc(int32_t i, int32_t warps, float largest) const {
+
+  M3_DEVICE float Max(int32_t head) const { return merged[2 * head]; }
+  M3_DEVICE float Sum(int32_t head) const { return merged[2 * head + 1]; }
+  // Dimension d of a head.
+  M3_DEVICE float Acc(int32_t head, int32_t d, int32_t warps) const {
     float total = 0;
+    const float* scale = factor + head;
+    const float* part = acc + head * kStride + d;
+    M3_UNROLL_BY(8)
     for (int32_t w = 0; w < warps; ++w) {
-      total += Exp2(max[w * group + i / head_dim] - largest) * acc[w * group * head_dim + i];
+      total += *scale * *part;
+      scale += group;
+      part += group * kStride;
     }
     return total;
   }
 };
 
 // The only part of a row.
-M3_DEVICE void StoreResult(const WarpStates& states, int32_t warps, BFloat16* out) {
-  for (auto i = static_cast<int32_t>(threadIdx.x); i < states.group * states.head_dim;
-       i += kThreads) {
-    const int32_t head = i / states.head_dim;
-    const float max = states.Max(head, warps);
-    out[i] = FromFloat<BFloat16>(states.Acc(i, warps, max) / states.Sum(head, warps, max));
+template <int kHeadDim>
+M3_DEVICE void StoreResult(const WarpStates<kHeadDim>& states, int32_t warps, BFloat16* out) {
+  for (auto i = static_cast<int32_t>(threadIdx.x); i < states.group * kHeadDim; i += kThreads) {
+    const int32_t head = i / kHeadDim;
+    const float acc = states.Acc(head, i - head * kHeadDim, warps);
+    out[i] = FromFloat<BFloat16>(acc / states.Sum(head));
   }
 }
 
-M3_DEVICE void StorePart(const WarpStates& states, int32_t warps, const DecodeStates& all,
+template <int kHeadDim>
+M3_DEVICE void StorePart(const WarpStates<kHeadDim>& states, int32_t warps, const DecodeStates& all,
                          float* to) {
-  for (auto i = static_cast<int32_t>(threadIdx.x); i < states.group * states.head_dim;
-       i += kThreads) {
-    const int32_t head = i / states.head_dim;
-    const float max = states.Max(head, warps);
-    to[i] = states.Acc(i, warps, max);
-    if (i % states.head_dim != 0) continue;
+  for (auto i = static_cast<int32_t>(threadIdx.x); i < states.group * kHeadDim; i += kThreads) {
+    const int32_t head = i / kHeadDim;
+    const int32_t d = i - head * kHeadDim;
+    to[i] = states.Acc(head, d, warps);
+    if (d != 0) continue;
     const DecodeHead state(all, to, head);
-    *state.max = max;
-    *state.sum = states.Sum(head, warps, max);
+    *state.max = states.Max(head);
+    *state.sum = states.Sum(head);
   }
 }
 
@@ -240,7 +265,7 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads)
   if (static_cast<int32_t>(blockIdx.x) >= parts) return;
 
   auto* flag = SharedMemory<int32_t>();
-  const WarpStates warps(states.group, kHeadDim, SharedMemory<float>() + 1);
+  const WarpStates<kHeadDim> warps(states.group, SharedMemory<float>() + 1);
   const int64_t at =
       (int64_t{first_row + row} * args.shape.heads + kv_head * states.group) * kHeadDim;
   WarpState<kHeadDim, kHeadTiles> state;
@@ -256,11 +281,13 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads)
     for (int32_t tile = Warp(); tile < tiles; tile += kWarps) {
       state.FoldTile(
           tile < memory_tiles
-              ? MemoryTile(keys, tile * kAttentionTile)
+              ? MemoryTile(keys, tile * kAttentionTile, args.queries + at)
               : ContextTile(keys, begin + (tile - memory_tiles) * kAttentionTile, end, kHeadDim));
     }
     const int32_t busy = tiles < kWarps ? tiles : kWarps;
     if (Warp() < busy) warps.Store(state);
+    __syncthreads();
+    warps.Weigh(busy);
     __syncthreads();
     if (parts == 1) {
       StoreResult(warps, busy, args.out + at);
@@ -280,7 +307,7 @@ M3_KERNEL void M3_LAUNCH_BOUNDS(kThreads)
 template <int kHeadDim>
 void LaunchHeadDim(Stream& stream, const AttentionArgs<BFloat16>& args, const DecodeStates& states,
                    int32_t first_row, const LaunchSize& grid) {
-  const int64_t floats = 1 + WarpStates::Floats(states.group, kHeadDim);
+  const int64_t floats = 1 + WarpStates<kHeadDim>::Floats(states.group);
   const LaunchShape shape = {.grid = grid,
                              .threads = kThreads,
                              .shared_bytes = static_cast<int>(floats * sizeof(float)),

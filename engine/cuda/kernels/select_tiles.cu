@@ -58,7 +58,8 @@ struct SelectRows {
   M3_DEVICE void LoadQuery(int32_t index, uint32_t (&words)[kWords]) const {
     const bool valid = index < tokens * group;
     const int32_t column = index % group * kHeadDim;
-    LoadDotWords<kHeadDim>(valid ? queries + index / group * row_stride + column : nullptr, words);
+    LoadDotWordsOrZeros<kHeadDim>(valid ? queries + index / group * row_stride + column : nullptr,
+                                  words);
     if (query_bias == nullptr || !valid) return;
     uint32_t bias[kWords];
     LoadDotWords<kHeadDim>(query_bias + column, bias);
@@ -72,7 +73,7 @@ struct SelectRows {
       const int32_t token = c / kChunks;
       const int32_t element = c % kChunks * 8;
       uint32_t words[4];
-      LoadWords<4>(token < tokens ? keys + token * row_stride : nullptr, element, words);
+      LoadWordsOrZeros<4>(token < tokens ? keys + token * row_stride : nullptr, element, words);
       if (key_bias != nullptr && token < tokens) {
         uint32_t bias[4];
         LoadWords<4>(key_bias, element, bias);
