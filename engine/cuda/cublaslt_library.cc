@@ -16,14 +16,27 @@ bool Find(void* library, const char* name, Function& function) {
   return function != nullptr;
 }
 
+// The version whose headers this was built with, else the other of 12 and 13: what is used of them,
+// functions, structures and numbers, is the same in both.
+void* OpenCublasLt(std::string& name, std::string& errors) {
+  constexpr int kBuiltWith = CUDART_VERSION / 1000;
+  for (const int version : {kBuiltWith, kBuiltWith == 12 ? 13 : 12}) {
+    name = absl::StrCat("libcublasLt.so.", version);
+    void* const library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded
+    if (library != nullptr) return library;
+    absl::StrAppend(&errors, errors.empty() ? "" : "; ", dlerror());
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 absl::StatusOr<CublasLt> LoadCublasLt() {
-  // The version whose headers this was built with: structures changed between major versions.
-  const std::string name = absl::StrCat("libcublasLt.so.", CUDART_VERSION / 1000);
-  void* const library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded
+  std::string name;
+  std::string errors;
+  void* const library = OpenCublasLt(name, errors);
   if (library == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat("cuBLASLt cannot be loaded: ", dlerror()));
+    return absl::FailedPreconditionError(absl::StrCat("cuBLASLt cannot be loaded: ", errors));
   }
   CublasLt api;
   const bool complete =

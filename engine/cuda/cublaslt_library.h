@@ -26,8 +26,8 @@ struct CublasLt {
   decltype(&cublasLtMatmulAlgoGetHeuristic) MatmulAlgoGetHeuristic;
 };
 
-// FailedPrecondition, with the loader's words, where the library of this build's CUDA version
-// cannot be loaded.
+// FailedPrecondition, with the loader's words, where neither the library of CUDA 13 nor that of 12
+// can be loaded; that of this build's version is preferred.
 absl::StatusOr<CublasLt> LoadCublasLt();
 
 // "cuBLASLt: <what>: status <number>".
