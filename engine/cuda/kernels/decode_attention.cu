@@ -12,9 +12,10 @@
 namespace memory3::cuda {
 namespace {
 
-// Blocks that keep any device busy. A row's parts are shared out to so many blocks of the grid, not
-// one each, lest a long max_context launch many blocks that find nothing to do.
-constexpr int32_t kTargetBlocks = 2048;
+// Two rounds of the blocks that a large device holds at once: two on each of some 132 SMs. A row's
+// parts are shared out to so many blocks of the grid, not one each, lest a long max_context launch
+// many blocks that find nothing to do: each takes a place for as long as three loads take.
+constexpr int32_t kTargetBlocks = 512;
 
 M3_DEVICE int32_t Smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
