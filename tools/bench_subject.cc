@@ -82,7 +82,7 @@ absl::StatusOr<BenchSubject> LoadBenchSubject(int sequences, int context, int me
     M3_ASSIGN_OR_RETURN(memory.prefix_ids,
                         ReferencePrefixIds(memory.config, subject.config, *subject.tokenizer));
     memory.slots = memory_slots;
-    options.memory = std::move(memory);
+    options.memory = memory;
   }
   M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(folder, subject.config));
   M3_ASSIGN_OR_RETURN(subject.runner, CreateDeviceRunner(subject.config, weights, options));
@@ -98,7 +98,7 @@ absl::StatusOr<std::unique_ptr<Engine>> StartBenchEngine(BenchSubject& subject, 
   options.max_batch_tokens = subject.runner->info().max_batch_rows;
   options.max_stream_events = context;
   options.eos_tokens = subject.config.eos_tokens;
-  options.memory = std::move(memory);
+  options.memory = memory;
   return Engine::Create(options, std::move(subject.runner), *subject.tokenizer);
 }
 
