@@ -93,6 +93,12 @@ class Subject:
         self.torch.cuda.synchronize()
         return sum(len(output.generated_tokens) for output in outputs.values())
 
+    def begin_row(self):
+        """A manager that is kept was sized for the requests that it saw first: every batch size gets its own."""
+        destroy = getattr(self.model, "destroy_cached_continuous_batching_manager", None)
+        if destroy is not None:
+            destroy()
+
     def padded(self, prompts):
         inputs = self.torch.tensor(prompts, device="cuda")
         with self.torch.inference_mode():
@@ -109,6 +115,7 @@ def measure(subject, options):
     for setting, generate in (("padded batch", subject.padded), ("continuous batching", subject.continuous)):
         for batch in options.batch:
             prompts = random_prompts(options.seed, batch, options.prompt, vocabulary)
+            subject.begin_row()
             try:
                 rate, tokens = best_rate(lambda: generate(prompts), options.repeat)
             except Exception as error:  # one setting that fails does not hide the other

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
@@ -122,6 +123,28 @@ class TransformersGenerationTest(unittest.TestCase):
         self.assertEqual([len(prompt) for prompt in prompts], [5, 5, 5])
         self.assertEqual(prompts, generation.random_prompts(1, 3, 5, 7))
         self.assertIn("| 64 | padded batch | – | 0 |", generation.markdown([(64, "padded batch", None, 0)]))
+
+    def test_every_row_begins_anew(self):
+        generation = load("transformers_generation")
+        calls = []
+
+        class Subject:
+            model = types.SimpleNamespace(config=types.SimpleNamespace(vocab_size=100))
+
+            def begin_row(self):
+                calls.append("begin")
+
+            def padded(self, prompts):
+                calls.append(len(prompts))
+                return len(prompts)
+
+            continuous = padded
+
+        options = generation.parse_arguments(["--model_dir", "m", "--batch", "1,2", "--repeat", "1"])
+        rows = generation.measure(Subject(), options)
+        self.assertEqual(calls, ["begin", 1, 1, "begin", 2, 2] * 2)
+        self.assertEqual([row[:2] for row in rows], [(1, "padded batch"), (2, "padded batch"),
+                                                     (1, "continuous batching"), (2, "continuous batching")])
 
     def test_it_says_why_it_does_not_measure(self):
         command = [sys.executable, str(BENCH / "transformers_generation.py"), "--model_dir", "nowhere"]
