@@ -39,6 +39,8 @@ absl::StatusOr<std::unique_ptr<Runner>> CreateDeviceRunner(const ModelConfig& co
                              .memory_fraction = options.memory_fraction,
                              .skinny_rows = options.skinny_rows,
                              .batch_invariant = options.batch_invariant,
+                             .graphs = options.graphs,
+                             .overlap = options.overlap,
                              .memory = options.memory});
   }
   return CreateCpuRunner(config, weights,

@@ -44,6 +44,8 @@ struct DeviceRunnerOptions {
   double memory_fraction = 0.9;
   bool batch_invariant = false;
   int skinny_rows = kMostSkinnyRows;
+  bool graphs = true;
+  bool overlap = true;
 };
 
 absl::StatusOr<std::unique_ptr<Runner>> CreateDeviceRunner(const ModelConfig& config,

@@ -17,6 +17,11 @@ ABSL_FLAG(std::string, model_dir, "", "folder of the checkpoint (config.json, *.
 ABSL_FLAG(std::string, case, "", "JSON file with token ids and the reference's answers");
 ABSL_FLAG(std::string, backend, "cpu", "which runner to check: cpu or cuda");
 ABSL_FLAG(bool, batch_invariant, false, "with --backend=cuda: as served with --batch_invariant");
+ABSL_FLAG(int, skinny_rows, memory3::kMostSkinnyRows,
+          "with --backend=cuda: rows up to which our own products are used instead of cuBLASLt's");
+ABSL_FLAG(bool, graphs, true, "with --backend=cuda: decode steps as graphs");
+ABSL_FLAG(bool, overlap, true,
+          "with --backend=cuda: kernels start up while the one before still runs");
 ABSL_FLAG(std::string, dtype, "bf16", "weights and KV cache: bf16 as served, or f32");
 ABSL_FLAG(bool, attach_listed, false,
           "attach the case's kept tokens wherever the engine kept others; keys and values stay the "
@@ -43,6 +48,9 @@ small model that alone may move logits further than bf16 should: --attach_listed
 out of the comparison.
 
   memory3-parity --model_dir=models/tiny --case=golden/tiny-1.json --dtype=f32
+
+Where the CPU passes and CUDA does not, --nographs, --nooverlap and --skinny_rows=0 tell which part
+of the runner it is.
 )";
 
 constexpr double kF32Tolerance = 1e-4;
@@ -68,6 +76,9 @@ absl::StatusOr<std::unique_ptr<Runner>> MakeRunner(DType dtype, const ParityCase
   M3_ASSIGN_OR_RETURN(const ModelWeights weights, ModelWeights::Open(model_dir, config));
   options.dtype = dtype;
   options.batch_invariant = absl::GetFlag(FLAGS_batch_invariant);
+  options.skinny_rows = absl::GetFlag(FLAGS_skinny_rows);
+  options.graphs = absl::GetFlag(FLAGS_graphs);
+  options.overlap = absl::GetFlag(FLAGS_overlap);
   options.max_sequences = 1;
   if (parity.memory_enabled) {
     RunnerMemoryOptions memory;

@@ -176,7 +176,7 @@ absl::StatusOr<typename CudaRunner<T>::Parts> CudaRunner<T>::MakeParts(
 template <typename T>
 absl::Status CudaRunner<T>::Start(const CudaRunnerOptions& options, absl::string_view device) {
   FillInfo(device);
-  parts_.stream.OverlapKernels(true);
+  parts_.stream.OverlapKernels(options.overlap);
   M3_RETURN_IF_ERROR(transformer_.Prepare(plan_.work.rows));
   M3_RETURN_IF_ERROR(parts_.products.Prepare(ProductArgs<T, float>{
       .rows = plan_.work.logit_rows, .inputs = config_.hidden, .outputs = config_.vocab}));

@@ -43,6 +43,9 @@ struct CudaRunnerOptions {
   bool batch_invariant = false;
   // Warms up, and replays decode steps as graphs; off: kernel by kernel, for debugging.
   bool graphs = true;
+  // Kernels start up while the one before still runs, where the device can do that; off: one after
+  // the other, for debugging.
+  bool overlap = true;
   std::optional<RunnerMemoryOptions> memory;  // absent: a plain decoder only
 };
 

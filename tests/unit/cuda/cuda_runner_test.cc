@@ -288,13 +288,14 @@ std::unique_ptr<Runner> Make(const RandomModel& model, CudaRunnerOptions options
   return *std::move(runner);
 }
 
-TEST_F(CudaRunnerTest, GraphsChangeNothingAndNothingIsAllocatedAfterTheStart) {
+TEST_F(CudaRunnerTest, GraphsAndOverlapChangeNothingAndNothingIsAllocatedAfterTheStart) {
   SetStreamOrder(random_() % 2 ? StreamOrder::kEager : StreamOrder::kLazy);
   const RandomModel model = MakeRandomModel(Shapes()[2], seed_);
   std::vector<std::vector<std::vector<int32_t>>> results;
-  for (const bool graphs : {true, false}) {
+  for (const auto& [graphs, overlap] : {std::pair(true, true), {false, true}, {true, false}}) {
     CudaRunnerOptions options = Options(DType::kF32);
     options.graphs = graphs;
+    options.overlap = overlap;
     const std::unique_ptr<Runner> runner = Make(model, options);
     const int64_t before = cuda::host::BufferAllocations();
     Decoding decoding(*runner, 5, 7);
@@ -303,6 +304,7 @@ TEST_F(CudaRunnerTest, GraphsChangeNothingAndNothingIsAllocatedAfterTheStart) {
     EXPECT_EQ(cuda::host::BufferAllocations(), before);
   }
   EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
 }
 
 // Each step is started before the result of the one before is there, and slots go to others before

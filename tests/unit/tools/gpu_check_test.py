@@ -81,6 +81,15 @@ class GpuCheckTest(unittest.TestCase):
             self.assertIn(f"| {row} | PASS |", report)
         self.assertNotIn("parity stories260k-default f32 invariant=true", report)
 
+    def test_the_first_case_that_fails_is_tried_without_each_suspect(self):
+        self.write("bin/memory3-parity", "#!/bin/sh\ncase \"$*\" in *--nooverlap*) exit 0 ;; *) exit 1 ;; esac\n")
+        done, report = self.run_check("--only", "parity")
+        self.assertEqual(done.returncode, 1)
+        first = "parity stories260k-default f32 invariant=false"
+        for suspect, result in (("--nographs", "FAIL"), ("--nooverlap", "PASS"), ("--skinny_rows=0", "FAIL")):
+            self.assertIn(f"| {first} {suspect} | {result} |", report)
+        self.assertEqual(report.count("--nooverlap"), 1)
+
     def ask(self, questions):
         (self.folder / "questions.txt").write_text("".join(f"{one}\tblue\n" for one in questions), encoding="utf-8")
         return self.run_check("--only", "serve")
