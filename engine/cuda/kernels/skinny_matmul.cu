@@ -211,13 +211,14 @@ void LaunchSkinny(Stream& stream, const SkinnyMatMulArgs<BFloat16, Out>& args) {
 }
 
 // Stages: two blocks of up to 96 KiB fit on an SM of an H100, one on an A100. With many rows x
-// weighs more than the weights, so a block takes more outputs.
+// weighs more than the weights, so a block takes more outputs; above 32 rows as many as its
+// registers hold sums for, one block to an SM.
 template <typename Out>
 void LaunchStoring(Stream& stream, const SkinnyMatMulArgs<BFloat16, Out>& args) {
   if (args.rows <= 8) return LaunchSkinny<Shape<1, 1, 12, false>>(stream, args);
   if (args.rows <= 16) return LaunchSkinny<Shape<1, 2, 12, false>>(stream, args);
   if (args.rows <= 32) return LaunchSkinny<Shape<2, 4, 6, false>>(stream, args);
-  LaunchSkinny<Shape<2, 8, 6, false>>(stream, args);
+  LaunchSkinny<Shape<3, 8, 6, false>>(stream, args);
 }
 
 template <typename Out>
