@@ -49,7 +49,7 @@ out of the comparison.
 
   memory3-parity --model_dir=models/tiny --case=golden/tiny-1.json --dtype=f32
 
-Where the CPU passes and CUDA does not, --nographs, --nooverlap and --skinny_rows=0 tell which part
+Where the CPU passes and CUDA does not, --graphs=false, --overlap=false and --skinny_rows=0 tell which part
 of the runner it is.
 )";
 

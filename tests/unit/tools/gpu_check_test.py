@@ -82,13 +82,13 @@ class GpuCheckTest(unittest.TestCase):
         self.assertNotIn("parity stories260k-default f32 invariant=true", report)
 
     def test_the_first_case_that_fails_is_tried_without_each_suspect(self):
-        self.write("bin/memory3-parity", "#!/bin/sh\ncase \"$*\" in *--nooverlap*) exit 0 ;; *) exit 1 ;; esac\n")
+        self.write("bin/memory3-parity", "#!/bin/sh\ncase \"$*\" in *--overlap=false*) exit 0 ;; *) exit 1 ;; esac\n")
         done, report = self.run_check("--only", "parity")
         self.assertEqual(done.returncode, 1)
         first = "parity stories260k-default f32 invariant=false"
-        for suspect, result in (("--nographs", "FAIL"), ("--nooverlap", "PASS"), ("--skinny_rows=0", "FAIL")):
+        for suspect, result in (("--graphs=false", "FAIL"), ("--overlap=false", "PASS"), ("--skinny_rows=0", "FAIL")):
             self.assertIn(f"| {first} {suspect} | {result} |", report)
-        self.assertEqual(report.count("--nooverlap"), 1)
+        self.assertEqual(report.count("--overlap=false"), 1)
 
     def ask(self, questions):
         (self.folder / "questions.txt").write_text("".join(f"{one}\tblue\n" for one in questions), encoding="utf-8")
