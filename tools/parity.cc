@@ -49,8 +49,8 @@ out of the comparison.
 
   memory3-parity --model_dir=models/tiny --case=golden/tiny-1.json --dtype=f32
 
-Where the CPU passes and CUDA does not, --graphs=false, --overlap=false and --skinny_rows=0 tell which part
-of the runner it is.
+Where the CPU passes and CUDA does not, --graphs=false, --overlap=false and --skinny_rows=0 tell
+which part of the runner it is.
 )";
 
 constexpr double kF32Tolerance = 1e-4;
