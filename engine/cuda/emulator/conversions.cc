@@ -50,6 +50,7 @@ void AddConversions(OpcodeTable& table) {
                            "mov.f32", "mov.b64", "mov.u64", "mov.s64", "mov.f64"}) {
     Define<Copy>(table, name);
   }
+  Define<Copy>(table, "cvta.to.global.u64");  // generic addresses already
   // mov d, {low, high} and mov {low, high}, a: the parser tells them apart.
   Define<JoinHalves>(table, "mov.b32.join");
   Define<JoinWords>(table, "mov.b64.join");

@@ -2,7 +2,6 @@
 // in plain loops, with the library's own rules about pointers and shapes.
 #include <cublasLt.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -38,7 +37,7 @@ constexpr uint64_t kChosen = 0x6D33;  // marks an algorithm as one that the heur
 // results are NaN.
 constexpr double kMostMultiplications = 2e10;
 
-constexpr int kAlignment = 16;  // of pointers and strides, without which bf16 has few algorithms
+constexpr int kAlignment = 16;  // of pointers; with less the library has few algorithms
 
 int64_t ElementBytes(cudaDataType_t type) { return type == CUDA_R_32F ? 4 : 2; }
 

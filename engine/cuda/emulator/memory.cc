@@ -184,17 +184,10 @@ void WaitForCopies(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   });
 }
 
-uint64_t SharedToGeneric(uint64_t offset) { return kSharedWindow + offset; }
 void ToGeneric(Warp& warp, const Instruction& instruction, uint32_t lanes) {
   ForLanes(lanes, [&](int lane) {
     warp.lanes(instruction.registers[0])[lane] =
-        SharedToGeneric(warp.lanes(instruction.registers[1])[lane]);
-  });
-}
-// Global addresses are generic ones already.
-void SameAddress(Warp& warp, const Instruction& instruction, uint32_t lanes) {
-  ForLanes(lanes, [&](int lane) {
-    warp.lanes(instruction.registers[0])[lane] = warp.lanes(instruction.registers[1])[lane];
+        kSharedWindow + warp.lanes(instruction.registers[1])[lane];
   });
 }
 
@@ -229,7 +222,6 @@ std::optional<Opcode> MemoryOpcode(absl::string_view name) {
   if (name == "cp.async.commit_group") return Opcode{.execute = &CloseCopyGroups};
   if (name == "cp.async.wait_group") return Opcode{.execute = &WaitForCopies};
   if (name == "cvta.shared.u64") return Opcode{.execute = &ToGeneric};
-  if (name == "cvta.to.global.u64") return Opcode{.execute = &SameAddress};
   if (parts.front() == "ld") opcode.execute = &Load;
   if (parts.front() == "st") opcode.execute = &Store;
   const bool atomic = parts.front() == "atom";

@@ -16,6 +16,7 @@ namespace {
 constexpr int kMostSharedBytes = 227 * 1024;
 
 }  // namespace
+
 // Of the library only these are seen from outside.
 #pragma GCC visibility push(default)
 extern "C" {
@@ -91,8 +92,8 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* fu
   launch->shared_bytes = static_cast<int>(config->dynamicSmemBytes);
   for (unsigned int i = 0; i < config->numAttrs; ++i) {
     const cudaLaunchAttribute& attribute = config->attrs[i];
-    launch->overlaps = attribute.id == cudaLaunchAttributeProgrammaticStreamSerialization &&
-                       attribute.val.programmaticStreamSerializationAllowed != 0;
+    launch->overlaps |= attribute.id == cudaLaunchAttributeProgrammaticStreamSerialization &&
+                        attribute.val.programmaticStreamSerializationAllowed != 0;
   }
   launch->parameters.resize(code->parameter_bytes);
   for (size_t i = 0; i < code->parameters.size(); ++i) {

@@ -75,9 +75,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   // From and to pageable memory it is not asynchronous, and a graph may not hold it.
   const bool pinned = (to_device || memory.Contains(MemoryKind::kPinned, to, size)) &&
                       (from_device || memory.Contains(MemoryKind::kPinned, from, size));
-  if (!pinned)
-    if (!MayDisturb())
-      return Error(cudaErrorStreamCaptureUnsupported, "cudaMemcpyAsync of pageable memory");
+  if (!pinned && !MayDisturb()) {
+    return Error(cudaErrorStreamCaptureUnsupported, "cudaMemcpyAsync of pageable memory");
+  }
   stream->stream->Add({.run = [=] { std::memcpy(to, from, bytes); }});
   if (!pinned) stream->stream->RunAll();
   return cudaSuccess;

@@ -82,20 +82,20 @@ TEST_F(EmulatorDeathTest, NamesTheFaultsOfKernels) {
 TEST_F(EmulatorTest, KernelsBeginInTheShadowOfTheOneBefore) {
   stream_.OverlapKernels(true);
   stream_.Fill(in_.data(), 0, kBytes);
-  LaunchSlowStore(stream_, 7, in_.data<int32_t>());
+  LaunchStore(stream_, 7, in_.data<int32_t>());
   LaunchReader(stream_, Reader::kWaits, in_.data<int32_t>(), out_.data<int32_t>());
   EXPECT_EQ(FirstOf(out_), 7);
-  LaunchSlowStore(stream_, 8, in_.data<int32_t>());
+  LaunchStore(stream_, 8, in_.data<int32_t>());
   LaunchReader(stream_, Reader::kReadsBeforeItWaits, in_.data<int32_t>(), out_.data<int32_t>());
   EXPECT_EQ(FirstOf(out_), 7) << "what was there before";
   // One further back.
-  LaunchSlowStore(stream_, 9, in_.data<int32_t>());
-  LaunchSlowStore(stream_, 0, out_.data<int32_t>());
+  LaunchStore(stream_, 9, in_.data<int32_t>());
+  LaunchStore(stream_, 0, out_.data<int32_t>());
   LaunchReader(stream_, Reader::kReadsBeforeItWaits, in_.data<int32_t>(), out_.data<int32_t>());
   EXPECT_EQ(FirstOf(out_), 8);
   // Without leave nobody begins early.
   stream_.OverlapKernels(false);
-  LaunchSlowStore(stream_, 10, in_.data<int32_t>());
+  LaunchStore(stream_, 10, in_.data<int32_t>());
   LaunchReader(stream_, Reader::kReadsBeforeItWaits, in_.data<int32_t>(), out_.data<int32_t>());
   EXPECT_EQ(FirstOf(out_), 10);
 }
@@ -115,7 +115,7 @@ TEST_F(EmulatorTest, StreamsRunAsLateAsEventsAllow) {
   ASSERT_TRUE(stored.ok());
   stream_.Fill(in_.data(), 0, kBytes);
   ASSERT_TRUE(stream_.Synchronize().ok());
-  LaunchSlowStore(other, 5, in_.data<int32_t>());
+  LaunchStore(other, 5, in_.data<int32_t>());
   stored->Record(other);
   EXPECT_EQ(FirstOf(in_), 0);
   EXPECT_FALSE(stored->Done());

@@ -45,7 +45,7 @@ M3_KERNEL void FaultyKernel(const int32_t* in, int32_t* out) {
   }
 }
 
-M3_KERNEL void SlowStoreKernel(int32_t value, int32_t* out) {
+M3_KERNEL void StoreKernel(int32_t value, int32_t* out) {
   LetNextKernelStart();
   WaitForPreviousKernel();
   if (Thread() == 0) out[0] = value;
@@ -86,8 +86,8 @@ void LaunchFaulty(Stream& stream, Fault fault, const int32_t* in, int32_t* out) 
              Fault::kHalfAWarpShuffles, Fault::kLanesWaitApart>();
 }
 
-void LaunchSlowStore(Stream& stream, int32_t value, int32_t* out) {
-  Launch(stream, {.threads = 32, .overlaps = true}, SlowStoreKernel, value, out);
+void LaunchStore(Stream& stream, int32_t value, int32_t* out) {
+  Launch(stream, {.threads = 32, .overlaps = true}, StoreKernel, value, out);
 }
 
 void LaunchReader(Stream& stream, Reader reader, const int32_t* in, int32_t* out) {

@@ -25,13 +25,14 @@ enum class Fault : uint8_t {
 };
 void LaunchFaulty(Stream& stream, Fault fault, const int32_t* in, int32_t* out);
 
-// out[0] = value, after `rounds` of work; lets the next kernel start at once.
-void LaunchSlowStore(Stream& stream, int32_t value, int32_t* out);
+// out[0] = value; lets the next kernel start at once, waits for the one before.
+void LaunchStore(Stream& stream, int32_t value, int32_t* out);
 // out[0] = in[0]; overlaps with the kernel before it.
 enum class Reader : uint8_t { kWaits, kReadsBeforeItWaits, kNeverWaits };
 void LaunchReader(Stream& stream, Reader reader, const int32_t* in, int32_t* out);
 
-// out[i] = the bits of 2^(a[i]) ... of what the special instructions make of (a, b, c).
+// What instructions with rules of their own make of (a, b, c); the fields of kFaultyThreads
+// threads.
 struct SpecialResults {
   uint32_t fma_down;       // of floats, rounded down
   uint32_t insert_bits;    // of a into b at c % 32, as many as a % 33

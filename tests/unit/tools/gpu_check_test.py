@@ -30,7 +30,7 @@ for word; do case "$word" in --out=*) mkdir -p "${word#--out=}"; : >"${word#--ou
 # Runs until it is told to stop; answers everything but what is about the moon.
 SERVICE = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.05; done\n"
 CHAT = """#!/bin/sh
-case "$*" in *moon*) echo I do not know ;; *) echo "The answer is blue." ;; esac
+case "$*" in *moon*) echo I do not know ;; *end*) exit 1 ;; *) echo "The answer is blue." ;; esac
 """
 PROGRAMS = {"memory3-cuda-info": "#!/bin/sh\necho a device\n", "memory3-parity": "#!/bin/sh\nexit 0\n",
             "memory3-bank": "#!/bin/sh\necho 'encoding: 10 references in 1.00 s, 10.0 references/s'\n",
@@ -101,6 +101,17 @@ class GpuCheckTest(unittest.TestCase):
         done, report = self.ask(["And the moon?"] * 2 + ["What colour is the sky?"] * 8)
         self.assertEqual(done.returncode, 1)
         self.assertIn("| the service: 8 of 10 questions answered right | FAIL |", report)
+
+    def test_questions_after_the_service_is_gone_are_not_answered(self):
+        done, report = self.ask(["What colour is the sky?"] * 10 + ["And in the end?"] + ["What colour is the sea?"] * 9)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("| the service: 10 of 20 questions answered right | FAIL |", report)
+
+    def test_a_bank_that_cannot_be_built_is_a_row(self):
+        self.write("bin/memory3-bank", "#!/bin/sh\nexit 1\n")
+        done, report = self.ask(["What colour is the sky?"])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("| the service: its bank | FAIL |", report)
 
     def test_measurements_end_in_one_table_of_figures(self):
         done, report = self.run_check("--only", "bench,peer")
